@@ -1,0 +1,111 @@
+import { isBelow } from '../contracts/isBelow.ts';
+import type { Catalogue, ProblemSink } from './checkConfig.ts';
+import { checkName } from './checkConfig.ts';
+import type { ClusterConfig, DestinationConfig, EncryptionConfig } from './config.ts';
+import { nearest } from './nearest.ts';
+import { clusterSchema, encryptionSchema } from './schema.ts';
+import { checkSchema, unknownKey } from './schemaProblems.ts';
+import type { KeyPath } from './yamlDocument.ts';
+
+type Block = Readonly<Record<string, unknown>>;
+
+/** Checks `clusters`: every instance by the schema of its component's data sources. */
+export function checkClusters(clusters: Block, catalogue: Catalogue, sink: ProblemSink): Record<string, ClusterConfig> {
+  const result: Record<string, ClusterConfig> = {};
+  const components = [...new Set(catalogue.sources.map((source) => source.component))];
+  for (const [name, value] of Object.entries(clusters)) {
+    const checked = checkSchema(clusterSchema, value, ['clusters', name]);
+    sink.all(checked.problems);
+    const services: Record<string, Record<string, unknown>> = {};
+    for (const [component, instances] of Object.entries(checked.value?.services ?? {})) {
+      const path: KeyPath = ['clusters', name, 'services', component];
+      const source = catalogue.sources.find((each) => each.component === component);
+      if (source === undefined) {
+        sink.all([{ ...unknownKey(path, component, components), message: `unknown service "${component}"` }]);
+        continue;
+      }
+      if (Object.keys(instances).length === 0) sink.error(path, `${component} has no instance`, 'name at least one instance, or remove the service');
+      const parsed: Record<string, unknown> = {};
+      for (const [instance, settings] of Object.entries(instances)) {
+        checkName([...path, instance], instance, sink);
+        const block = checkSchema(source.instance, settings, [...path, instance]);
+        sink.all(block.problems);
+        if (block.problems.length === 0) parsed[instance] = block.value;
+      }
+      services[component] = parsed;
+    }
+    result[name] = { name, services };
+  }
+  return result;
+}
+
+/** Checks `destinations`: every one by its driver's schema, and that no two share a place. */
+export function checkDestinations(destinations: Block, clusterBlocks: Block, clusters: Readonly<Record<string, ClusterConfig>>, catalogue: Catalogue, sink: ProblemSink): Record<string, DestinationConfig> {
+  const result: Record<string, DestinationConfig> = {};
+  const types = catalogue.drivers.map((driver) => driver.type);
+  for (const [name, value] of Object.entries(destinations)) {
+    const path: KeyPath = ['destinations', name];
+    if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+      sink.error(path, 'must be a block of keys', `write { type: ${types[0] ?? 'LocalDir'}, … }`);
+      continue;
+    }
+    const { encryption, ...block } = value as Record<string, unknown>;
+    const type = block['type'];
+    const driver = catalogue.drivers.find((each) => each.type === type);
+    if (driver === undefined) {
+      const guess = typeof type === 'string' ? nearest(type, types) : undefined;
+      if (type === undefined) sink.error(path, 'type is missing', `add it: ${types.join(', ')}`);
+      else sink.error([...path, 'type'], typeof type === 'string' ? `unknown destination type "${type}"` : 'must be a text', guess === undefined ? `built are: ${types.join(', ')}` : `did you mean ${guess}?`);
+      continue;
+    }
+    const encrypted = encryption === undefined ? undefined : checkEncryption(encryption, [...path, 'encryption'], sink);
+    const settings = 'cluster' in block && type === 'LocalHDFS' ? resolveLocalHdfs(block, path, clusterBlocks, clusters, sink) : block;
+    if (settings === undefined) continue;
+    const checked = checkSchema(driver.config, settings, path);
+    // `encryption` belongs to every destination: a misspelt one is looked for among the driver's keys and this.
+    sink.all(checked.problems.map((problem) => (problem.message.startsWith('unknown key') && nearest(String(problem.path.at(-1)), ['encryption']) !== undefined ? { ...problem, hint: 'did you mean "encryption"?' } : problem)));
+    if (checked.problems.length > 0) continue;
+    const destination = { name, type: driver.type, settings: checked.value, encryption: encrypted };
+    for (const other of Object.values(result)) {
+      if (samePlace(destination, other)) sink.error(path, `its path overlaps with the destination ${other.name}`, 'give every destination a folder of its own');
+    }
+    result[name] = destination;
+  }
+  return result;
+}
+
+/** A local HDFS destination names a cluster's instance instead of repeating how to reach it. */
+function resolveLocalHdfs(block: Block, path: KeyPath, clusterBlocks: Block, clusters: Readonly<Record<string, ClusterConfig>>, sink: ProblemSink): Block | undefined {
+  const { cluster, instance, ...rest } = block;
+  const services = typeof cluster === 'string' ? clusters[cluster]?.services : undefined;
+  if (services === undefined) {
+    const guess = typeof cluster === 'string' ? nearest(cluster, Object.keys(clusterBlocks)) : undefined;
+    sink.error([...path, 'cluster'], `there is no cluster "${String(cluster)}"`, guess === undefined ? `clusters: ${Object.keys(clusterBlocks).join(', ')}` : `did you mean "${guess}"?`);
+    return undefined;
+  }
+  const instances = services['HDFS'] ?? {};
+  const chosen = instance ?? (Object.keys(instances).length === 1 ? Object.keys(instances)[0] : undefined);
+  const settings = typeof chosen === 'string' ? (instances[chosen] as Block | undefined) : undefined;
+  if (settings === undefined) {
+    sink.error(instance === undefined ? path : [...path, 'instance'], instance === undefined ? 'instance is missing' : `the cluster ${String(cluster)} has no usable HDFS instance "${String(instance)}"`, `instances: ${Object.keys(instances).join(', ') || 'none'}`);
+    return undefined;
+  }
+  return { ...rest, webhdfs: settings['webhdfs'], user: settings['user'] };
+}
+
+function checkEncryption(value: unknown, path: KeyPath, sink: ProblemSink): EncryptionConfig | undefined {
+  const checked = checkSchema(encryptionSchema, value, path);
+  sink.all(checked.problems);
+  if (checked.value?.key !== undefined) return { kind: 'key', reference: checked.value.key };
+  if (checked.value?.passphrase !== undefined) return { kind: 'passphrase', reference: checked.value.passphrase };
+  return undefined;
+}
+
+/** Same server and one path at or below the other. */
+function samePlace(a: DestinationConfig, b: DestinationConfig): boolean {
+  const { path: pathA, ...serverA } = a.settings as { path?: unknown };
+  const { path: pathB, ...serverB } = b.settings as { path?: unknown };
+  if (typeof pathA !== 'string' || typeof pathB !== 'string') return false;
+  const endpoint = (server: object) => JSON.stringify((server as { webhdfs?: unknown }).webhdfs ?? server);
+  return endpoint(serverA) === endpoint(serverB) && (isBelow(pathA, pathB) || isBelow(pathB, pathA));
+}

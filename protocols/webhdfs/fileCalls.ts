@@ -1,0 +1,94 @@
+import type { Call } from './caller.ts';
+import { askDataNode, receive, send } from './dataNodeTransfer.ts';
+import { readStatus, type RawStatus } from './readStatus.ts';
+import type { HdfsBlock, HdfsStatus, WebHdfs } from './webHdfs.ts';
+import { WebHdfsError } from './webHdfsError.ts';
+
+type FileCalls = Pick<WebHdfs, 'status' | 'statusOrUndefined' | 'listPaged' | 'mkdirs' | 'create' | 'open' | 'rename' | 'delete' | 'checksum' | 'blockLocations'>;
+interface Located { readonly Location: string }
+interface Answered { readonly boolean: boolean }
+
+function refused(op: string, path: string, message: string, kind: 'invalid' | 'exists' | 'notFound' = 'invalid'): WebHdfsError {
+  return new WebHdfsError(message, { kind, exception: 'False', status: 200, op, path });
+}
+
+/** Files and directories: status, lists, bytes, names. `stallMs` as in WebHdfsOptions. */
+export function createFileCalls(call: Call, stallMs: number): FileCalls {
+  async function status(path: string, signal?: AbortSignal): Promise<HdfsStatus> {
+    return readStatus((await call<{ FileStatus: RawStatus }>('GET', 'GETFILESTATUS', path, {}, signal)).FileStatus);
+  }
+
+  async function statusOrUndefined(path: string, signal?: AbortSignal): Promise<HdfsStatus | undefined> {
+    try {
+      return await status(path, signal);
+    } catch (error) {
+      if (error instanceof WebHdfsError && error.kind === 'notFound') return undefined;
+      throw error;
+    }
+  }
+
+  return {
+    status,
+    statusOrUndefined,
+
+    async *listPaged(path, options = {}, signal) {
+      let startAfter = options.startAfter;
+      for (;;) {
+        const page = await call<{ DirectoryListing: { partialListing: { FileStatuses: { FileStatus: RawStatus[] } }; remainingEntries: number } }>(
+          'GET', 'LISTSTATUS_BATCH', path, { startAfter }, signal);
+        const entries = page.DirectoryListing.partialListing.FileStatuses.FileStatus.map(readStatus);
+        yield entries;
+        const last = entries.at(-1);
+        if (page.DirectoryListing.remainingEntries === 0 || last === undefined) return;
+        startAfter = last.pathSuffix;
+      }
+    },
+
+    async mkdirs(path, permission, signal) {
+      const made = await call<Answered>('PUT', 'MKDIRS', path, { permission }, signal);
+      if (!made.boolean) throw refused('MKDIRS', path, 'the server did not create the directory');
+    },
+
+    async create(path, body, options = {}, signal) {
+      const { Location: location } = await call<Located>('PUT', 'CREATE', path, {
+        noredirect: true,
+        overwrite: options.overwrite ?? false,
+        replication: options.replication,
+        blocksize: options.blockSize,
+        permission: options.permission,
+      }, signal);
+      return send({ location, op: 'CREATE', path, stallMs, signal }, body, options.length);
+    },
+
+    async *open(path, offset, length, signal) {
+      if (length === 0) return;
+      const { Location: location } = await call<Located>('GET', 'OPEN', path, { noredirect: true, offset, length }, signal);
+      yield* receive({ location, op: 'OPEN', path, stallMs, signal }, length);
+    },
+
+    async rename(from, to, options = {}, signal) {
+      if (options.overwrite === true) {
+        // With options the server answers nothing and names what is wrong.
+        await call<undefined>('PUT', 'RENAME', from, { destination: to, renameoptions: 'OVERWRITE' }, signal);
+        return;
+      }
+      await call<undefined>('PUT', 'RENAME', from, { destination: to, renameoptions: 'NONE' }, signal);
+    },
+
+    async delete(path, options = {}, signal) {
+      return (await call<Answered>('DELETE', 'DELETE', path, { recursive: options.recursive ?? false }, signal)).boolean;
+    },
+
+    async checksum(path, signal) {
+      const { Location: location } = await call<Located>('GET', 'GETFILECHECKSUM', path, { noredirect: true }, signal);
+      const answer = JSON.parse((await askDataNode({ location, op: 'GETFILECHECKSUM', path, stallMs, signal })).toString('utf8')) as { FileChecksum: { algorithm: string; bytes: string } };
+      // The server pads the 28 bytes with zeros.
+      return { algorithm: answer.FileChecksum.algorithm, hex: answer.FileChecksum.bytes.slice(0, 56).toLowerCase() };
+    },
+
+    async blockLocations(path, offset, length, signal) {
+      const answer = await call<{ BlockLocations: { BlockLocation: HdfsBlock[] } }>('GET', 'GETFILEBLOCKLOCATIONS', path, { offset, length }, signal);
+      return answer.BlockLocations.BlockLocation.map(({ offset: from, length: size, hosts }) => ({ offset: from, length: size, hosts }));
+    },
+  };
+}

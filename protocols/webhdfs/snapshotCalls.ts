@@ -1,0 +1,105 @@
+import type { Call } from './caller.ts';
+import { readStatus, type RawStatus } from './readStatus.ts';
+import type { SnapshotDiff } from './snapshotDiff.ts';
+import type { WebHdfs } from './webHdfs.ts';
+import { WebHdfsError } from './webHdfsError.ts';
+
+type SnapshotCalls = Pick<WebHdfs, 'allowSnapshot' | 'disallowSnapshot' | 'createSnapshot' | 'deleteSnapshot' | 'renameSnapshot' | 'snapshots' | 'snapshottableDirectories' | 'snapshotDiff'>;
+
+/** Snapshots and what changed between two of them. */
+export function createSnapshotCalls(call: Call): SnapshotCalls {
+  return {
+    async allowSnapshot(path, signal) {
+      await call('PUT', 'ALLOWSNAPSHOT', path, {}, signal);
+    },
+    async disallowSnapshot(path, signal) {
+      await call('PUT', 'DISALLOWSNAPSHOT', path, {}, signal);
+    },
+    async createSnapshot(path, name, signal) {
+      if (name === '') throw new TypeError('a snapshot needs a name'); // without one the server invents one
+      await call('PUT', 'CREATESNAPSHOT', path, { snapshotname: name }, signal);
+    },
+    async deleteSnapshot(path, name, signal) {
+      await call('DELETE', 'DELETESNAPSHOT', path, { snapshotname: name }, signal);
+    },
+    async renameSnapshot(path, from, to, signal) {
+      await call('PUT', 'RENAMESNAPSHOT', path, { oldsnapshotname: from, snapshotname: to }, signal);
+    },
+    async snapshots(path, signal) {
+      const names: string[] = [];
+      try {
+        const answer = await call<{ SnapshotList: { dirStatus: RawStatus; deletionStatus?: string }[] }>('GET', 'GETSNAPSHOTLIST', path, {}, signal);
+        // A snapshot the garbage collector still holds is gone for everybody else.
+        return answer.SnapshotList.filter((one) => (one.deletionStatus ?? 'ACTIVE') === 'ACTIVE').map((one) => readStatus(one.dirStatus).pathSuffix);
+      } catch (error) {
+        if (!notOffered(error)) throw error;
+      }
+      // Before Hadoop 3.3.1 (HDFS-15626 line): the names are those of `.snapshot`.
+      const page = await call<{ FileStatuses: { FileStatus: RawStatus[] } }>('GET', 'LISTSTATUS', `${path === '/' ? '' : path}/.snapshot`, {}, signal);
+      for (const one of page.FileStatuses.FileStatus) names.push(readStatus(one).pathSuffix);
+      return names;
+    },
+    async snapshottableDirectories(signal) {
+      const answer = await call<{ SnapshottableDirectoryList: { dirStatus: RawStatus; parentFullPath: string; snapshotNumber: number; snapshotQuota: number }[] | null }>('GET', 'GETSNAPSHOTTABLEDIRECTORYLIST', '/', {}, signal);
+      return (answer.SnapshottableDirectoryList ?? []).map((one) => ({
+        path: `${one.parentFullPath === '/' ? '' : one.parentFullPath}/${readStatus(one.dirStatus).pathSuffix}`,
+        snapshotCount: one.snapshotNumber,
+        snapshotQuota: one.snapshotQuota,
+      }));
+    },
+    async *snapshotDiff(path, from, to, signal) {
+      if (from === '') throw new TypeError('a snapshot diff needs the name of the older snapshot'); // without names the answer is an empty list
+      let begun = false;
+      try {
+        for await (const diff of pagedDiff(call, path, from, to, signal)) {
+          begun = true;
+          yield diff;
+        }
+        return;
+      } catch (error) {
+        if (begun || !notOffered(error)) throw error;
+      }
+      yield* wholeDiff(call, path, from, to, signal);
+    },
+  };
+}
+
+/** Whether a server is too old to know the operation: it refuses the value of `op`. */
+function notOffered(error: unknown): boolean {
+  return error instanceof WebHdfsError && (error.exception === 'IllegalArgumentException' || error.exception === 'UnsupportedOperationException') && /Invalid value for webhdfs parameter "op"|No enum const|not supported/i.test(error.message);
+}
+
+interface RawDiffEntry { readonly sourcePath: string; readonly targetPath?: string; readonly type: SnapshotDiff['type'] }
+
+async function* wholeDiff(call: Call, path: string, from: string, to: string, signal: AbortSignal | undefined): AsyncIterable<SnapshotDiff> {
+  const answer = await call<{ SnapshotDiffReport: { diffList: RawDiffEntry[] } }>('GET', 'GETSNAPSHOTDIFF', path, { oldsnapshotname: from, snapshotname: to }, signal);
+  for (const { type, sourcePath, targetPath } of answer.SnapshotDiffReport.diffList) {
+    yield type === 'RENAME' && targetPath !== undefined ? { type, path: sourcePath, target: targetPath } : { type, path: sourcePath };
+  }
+}
+
+interface RawListingEntry { readonly dirId: number; readonly fileId: number; readonly isReference: boolean; readonly sourcePath: string | null; readonly targetPath: string | null }
+interface RawListing { readonly createList: RawListingEntry[]; readonly deleteList: RawListingEntry[]; readonly modifyList: RawListingEntry[]; readonly lastIndex: number; readonly lastPath: string }
+
+/**
+ * The paged form: created and deleted children come per directory, possibly on different pages; a reference with a target on the
+ * delete side is one half of a rename, its other half is the created reference of the same file id.
+ */
+async function* pagedDiff(call: Call, path: string, from: string, to: string, signal: AbortSignal | undefined): AsyncIterable<SnapshotDiff> {
+  let startPath = '';
+  let index = -1;
+  for (;;) {
+    const { SnapshotDiffReportListing: page } = await call<{ SnapshotDiffReportListing: RawListing }>(
+      'GET', 'GETSNAPSHOTDIFFLISTING', path, { oldsnapshotname: from, snapshotname: to, snapshotdiffstartpath: startPath, snapshotdiffindex: index }, signal);
+    for (const one of page.modifyList) yield { type: 'MODIFY', path: one.sourcePath ?? '' };
+    for (const one of page.createList) if (!one.isReference) yield { type: 'CREATE', path: one.sourcePath ?? '' };
+    for (const one of page.deleteList) {
+      if (one.targetPath !== null && one.targetPath !== undefined) yield { type: 'RENAME', path: one.sourcePath ?? '', target: one.targetPath };
+      else yield { type: 'DELETE', path: one.sourcePath ?? '' };
+    }
+    for (const one of page.createList) if (one.isReference) yield { type: 'CREATE', path: one.sourcePath ?? '' };
+    if (page.lastIndex === -1) return;
+    startPath = page.lastPath;
+    index = page.lastIndex;
+  }
+}

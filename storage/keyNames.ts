@@ -1,0 +1,107 @@
+import { Failure } from '../contracts/failure.ts';
+
+/**
+ * How a key becomes names in a tree of folders, the same for every medium that has folders.
+ *
+ * - A segment of `[A-Za-z0-9._@-]` is its own name, so that an operator can read the tree.
+ * - Any other byte of its UTF-8 form becomes `%XX` (upper-case hex); half a surrogate pair becomes `%uXXXX`.
+ * - Names a medium keeps for itself (`.tmp` is our own) begin with `%2E` instead of the dot.
+ * - A name over 240 bytes is cut; every part but the last is a folder whose name ends in `%-`.
+ *
+ * A name that `encodeSegment` would not have made is foreign (`lost+found`) and is never an object.
+ */
+export const TEMPORARY_FOLDER = '.tmp';
+
+/** Longest name we make. File systems and HDFS take 255 bytes; the rest is left for the mark and for what encrypting file systems add. */
+const NAME_BYTES = 240;
+const CUT = '%-';
+/** HDFS keeps `.snapshot` and `.reserved`, NFS servers `.snapshot`, NFS clients `.nfs…` for files removed while open. */
+const RESERVED = /^\.(tmp|snapshot|reserved|nfs[^/]*)$/i;
+const PLAIN = /^[A-Za-z0-9._@-]$/;
+const encoder = new TextEncoder();
+
+function unitsOf(segment: string): string[] {
+  const units: string[] = [];
+  for (const character of segment) {
+    if (PLAIN.test(character)) units.push(character);
+    else if (/^[\ud800-\udfff]$/.test(character)) units.push(`%u${hex(character.charCodeAt(0), 4)}`);
+    else for (const byte of encoder.encode(character)) units.push(`%${hex(byte, 2)}`);
+  }
+  if (RESERVED.test(segment)) units[0] = '%2E';
+  return units;
+}
+
+function hex(value: number, digits: number): string {
+  return value.toString(16).toUpperCase().padStart(digits, '0');
+}
+
+/** The names, from the top, under which one segment of a key is found: one, or more for a long segment. */
+export function encodeSegment(segment: string): string[] {
+  const names: string[] = [];
+  let name = '';
+  for (const unit of unitsOf(segment)) {
+    if (name.length + unit.length > NAME_BYTES) {
+      names.push(name + CUT);
+      name = '';
+    }
+    name += unit;
+  }
+  names.push(name);
+  return names;
+}
+
+/** Whether a folder of this name holds the rest of longer segments. */
+export function isCut(name: string): boolean {
+  return name.endsWith(CUT);
+}
+
+/** The segment that these names stand for, or `undefined` when we did not make them. */
+export function decodeSegment(names: readonly string[]): string | undefined {
+  const text = names.map((name) => (isCut(name) ? name.slice(0, -CUT.length) : name)).join('');
+  let segment = '';
+  let bytes: number[] = [];
+  const flush = (): boolean => {
+    try {
+      segment += new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes));
+      bytes = [];
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  for (let i = 0; i < text.length; ) {
+    const escape = /^%(?:([0-9A-F]{2})|u([0-9A-F]{4}))/.exec(text.slice(i, i + 6));
+    if (escape?.[1] !== undefined) {
+      bytes.push(Number.parseInt(escape[1], 16));
+      i += 3;
+      continue;
+    }
+    if (!flush()) return undefined;
+    segment += escape?.[2] === undefined ? text[i] : String.fromCharCode(Number.parseInt(escape[2], 16));
+    i += escape === null ? 1 : 6;
+  }
+  if (!flush() || segment === '' || segment === '.' || segment === '..') return undefined;
+  const canonical = encodeSegment(segment);
+  return canonical.length === names.length && canonical.every((name, i) => name === names[i]) ? segment : undefined;
+}
+
+/**
+ * The path, relative to the root of the destination, at which an object of this key lies.
+ * @throws Failure E_USAGE when it is no key: empty segments, `.` or `..`, NUL.
+ */
+export function encodeKey(key: string): string {
+  const segments = key.split('/');
+  for (const segment of segments) {
+    if (segment === '' || segment === '.' || segment === '..' || segment.includes('\0')) {
+      throw new Failure('E_USAGE', `not a key of an object: ${JSON.stringify(key)}`, { hint: 'segments may not be empty, ".", "..", nor hold NUL' });
+    }
+  }
+  return segments.flatMap(encodeSegment).join('/');
+}
+
+/** The path of a `list` prefix: `''`, or a folder ending in `/`. */
+export function encodePrefix(prefix: string): string {
+  if (prefix === '') return '';
+  if (!prefix.endsWith('/')) throw new Failure('E_USAGE', `a prefix to list ends in "/": ${JSON.stringify(prefix)}`);
+  return encodeKey(prefix.slice(0, -1));
+}

@@ -1,0 +1,74 @@
+import { compareKeys } from '../contracts/compareKeys.ts';
+import { TEMPORARY_FOLDER, decodeSegment, encodePrefix, isCut } from './keyNames.ts';
+import type { StoredObject } from './storageDriver.ts';
+
+/** One name in a folder of the medium. */
+export interface TreeChild {
+  readonly name: string;
+  readonly isFolder: boolean;
+  /** Where the medium tells it in its listing; else `Tree.measure` is asked. */
+  readonly length?: number;
+}
+
+/** A medium with folders, as far as listing it needs. Paths are relative to the root, `''` is the root. */
+export interface Tree {
+  /** Files and folders directly in a folder, in any order; none when it does not exist. */
+  children(path: string, signal?: AbortSignal): AsyncIterable<TreeChild> | Iterable<TreeChild> | Promise<readonly TreeChild[]>;
+  /** Length of a file; `undefined` when it is gone meanwhile. */
+  measure(path: string, signal?: AbortSignal): Promise<number | undefined>;
+}
+
+interface Segment {
+  readonly segment: string;
+  readonly path: string;
+  readonly child: TreeChild;
+}
+
+/** How many lengths are asked for at once. */
+const MEASURES = 16;
+
+/**
+ * The objects of a tree in the order of `compareKeys`. Holds the names of one folder per level of depth, never the whole tree.
+ * Foreign names and everything below them are left out.
+ */
+export async function* listTree(tree: Tree, prefix: string, signal?: AbortSignal): AsyncGenerator<StoredObject> {
+  yield* listFolder(tree, encodePrefix(prefix), prefix, signal);
+}
+
+async function* listFolder(tree: Tree, path: string, prefix: string, signal?: AbortSignal): AsyncGenerator<StoredObject> {
+  const segments: Segment[] = [];
+  await collect(tree, path, path === '', [], segments, signal);
+  segments.sort((a, b) => compareKeys(a.segment, b.segment));
+  for (let i = 0; i < segments.length; ) {
+    const { segment, path: at, child } = segments[i]!;
+    if (child.isFolder) {
+      i++;
+      yield* listFolder(tree, at, `${prefix}${segment}/`, signal);
+      continue;
+    }
+    const files: Segment[] = [];
+    while (i < segments.length && files.length < MEASURES && !segments[i]!.child.isFolder) files.push(segments[i++]!);
+    const lengths = await Promise.all(files.map((file) => file.child.length ?? tree.measure(file.path, signal)));
+    for (const [n, file] of files.entries()) {
+      const length = lengths[n];
+      signal?.throwIfAborted();
+      if (length !== undefined) yield { key: prefix + file.segment, length };
+    }
+  }
+}
+
+/** All segments of one folder of keys: the names in it, and the rests of long segments in folders of their own. */
+async function collect(tree: Tree, path: string, isRoot: boolean, above: readonly string[], into: Segment[], signal?: AbortSignal): Promise<void> {
+  for await (const child of await tree.children(path, signal)) {
+    signal?.throwIfAborted();
+    if (isRoot && child.name === TEMPORARY_FOLDER) continue;
+    const names = [...above, child.name];
+    const at = path === '' ? child.name : `${path}/${child.name}`;
+    if (isCut(child.name)) {
+      if (child.isFolder) await collect(tree, at, false, names, into, signal);
+      continue;
+    }
+    const segment = decodeSegment(names);
+    if (segment !== undefined) into.push({ segment, path: at, child });
+  }
+}

@@ -1,0 +1,316 @@
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import * as fs from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Failure } from '../contracts/failure.ts';
+import { checkedBody } from './checkedBody.ts';
+import { TEMPORARY_FOLDER, encodeKey } from './keyNames.ts';
+import { listTree, type TreeChild } from './listTree.ts';
+import { posixFailure, systemErrorName } from './posixFailure.ts';
+import type { ByteRange, PutExpectation, StorageSession, StoredObject } from './storageDriver.ts';
+
+/** Larger is no faster, smaller is. */
+const READ_BYTES = 1024 * 1024;
+const SWEPT_AT_ONCE = 1000;
+/** Backups hold what their sources protect: nobody but the worker's user reads them. */
+const FILE_MODE = 0o600;
+const FOLDER_MODE = 0o700;
+/** A concurrent `remove` may prune the folder we just made; each round means that somebody else made progress. */
+const PUBLISH_ROUNDS = 20;
+
+/**
+ * A folder tree of the operating system as a destination. The root is opened once and everything happens below that handle, so that
+ * an unmount in the middle cannot divert a write into the folder beneath the mount; and before an object is published or reported
+ * absent, the path must still lead to the same folder.
+ * @param root an existing folder, absolute
+ * @param shown how to name the destination in messages
+ * @throws Failure as of `StorageDriver.open`
+ */
+export async function openPosixSession(root: string, shown: string): Promise<StorageSession> {
+  const handle = await fs.open(root, constants.O_RDONLY | constants.O_DIRECTORY).catch((error: unknown) => {
+    throw posixFailure(error, shown);
+  });
+  try {
+    const { dev, ino } = await handle.stat({ bigint: true });
+    return new PosixSession(handle, { root, shown, dev, ino });
+  } catch (error) {
+    await handle.close();
+    throw posixFailure(error, shown);
+  }
+}
+
+interface RootIdentity {
+  readonly root: string;
+  readonly shown: string;
+  readonly dev: bigint;
+  readonly ino: bigint;
+}
+
+class PosixSession implements StorageSession {
+  readonly #handle: fs.FileHandle;
+  readonly #identity: RootIdentity;
+  /** Folders whose own names are known to be on the medium. At most a few hundred in a repository. */
+  readonly #durableFolders = new Set<string>(['']);
+
+  constructor(handle: fs.FileHandle, identity: RootIdentity) {
+    this.#handle = handle;
+    this.#identity = identity;
+  }
+
+  async put(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, signal?: AbortSignal): Promise<void> {
+    const path = encodeKey(key);
+    const what = this.#what(key);
+    signal?.throwIfAborted();
+    const temporary = `${TEMPORARY_FOLDER}/${Date.now().toString(36)}-${randomBytes(12).toString('hex')}`;
+    try {
+      const file = await this.#createTemporary(temporary, what);
+      try {
+        for await (const block of checkedBody(body, expected, what, signal)) await this.#io(what, () => writeAll(file, block));
+        await this.#io(what, () => file.sync());
+        const { size } = await this.#io(what, () => file.stat());
+        if (size !== expected.length) throw new Failure('E_CORRUPT', `the file system kept ${size} of ${expected.length} bytes of ${what}; nothing was stored`);
+      } finally {
+        await this.#io(what, () => file.close());
+      }
+      await this.#assertRoot();
+      await this.#publish(temporary, path, what);
+      await this.#assertRoot();
+    } catch (error) {
+      await fs.unlink(this.#at(temporary)).catch(() => {});
+      throw error;
+    }
+  }
+
+  async *get(key: string, range?: ByteRange, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+    const what = this.#what(key);
+    signal?.throwIfAborted();
+    const file = await fs.open(this.#at(encodeKey(key)), constants.O_RDONLY | constants.O_NOFOLLOW).catch(async (error: unknown) => {
+      if (!isAbsence(error)) throw posixFailure(error, what);
+      throw await this.#notFound(what, error);
+    });
+    try {
+      const status = await this.#io(what, () => file.stat());
+      if (!status.isFile()) throw await this.#notFound(what, undefined);
+      let position = range?.offset ?? 0;
+      const end = range === undefined ? status.size : range.offset + range.length;
+      if (end > status.size) throw new Failure('E_CORRUPT', `bytes ${position} to ${end} asked of ${status.size}: ${what}`);
+      while (position < end) {
+        signal?.throwIfAborted();
+        const buffer = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, end - position));
+        const { bytesRead } = await this.#io(what, () => file.read(buffer, 0, buffer.length, position));
+        if (bytesRead === 0) throw new Failure('E_CORRUPT', `ends at ${position} instead of ${end}: ${what}`);
+        position += bytesRead;
+        yield buffer.subarray(0, bytesRead);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  async stat(key: string, signal?: AbortSignal): Promise<{ readonly length: number } | undefined> {
+    signal?.throwIfAborted();
+    const length = await this.#measure(encodeKey(key));
+    if (length !== undefined) return { length };
+    await this.#assertRoot();
+    return undefined;
+  }
+
+  async *list(prefix: string, signal?: AbortSignal): AsyncGenerator<StoredObject> {
+    signal?.throwIfAborted();
+    await this.#assertRoot();
+    yield* listTree({ children: (path) => this.#children(path), measure: (path) => this.#measure(path) }, prefix, signal);
+    // A root that went away while it was listed looks like an empty one.
+    await this.#assertRoot();
+  }
+
+  async remove(key: string, signal?: AbortSignal): Promise<void> {
+    const path = encodeKey(key);
+    const what = this.#what(key);
+    signal?.throwIfAborted();
+    await this.#assertRoot();
+    try {
+      if ((await fs.lstat(this.#at(path))).isFile()) await fs.unlink(this.#at(path));
+    } catch (error) {
+      if (!isAbsence(error)) throw posixFailure(error, what);
+    }
+    for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) {
+      this.#durableFolders.delete(folder);
+      try {
+        await fs.rmdir(this.#at(folder));
+      } catch (error) {
+        const name = systemErrorName(error);
+        if (name === 'ENOENT') continue;
+        if (name === 'ENOTEMPTY' || name === 'EEXIST' || name === 'ENOTDIR') break;
+        throw posixFailure(error, what);
+      }
+    }
+  }
+
+  async space(signal?: AbortSignal): Promise<{ readonly freeBytes: number; readonly totalBytes: number }> {
+    signal?.throwIfAborted();
+    await this.#assertRoot();
+    const { bavail, blocks, bsize } = await this.#io(this.#identity.shown, () => fs.statfs(this.#at('')));
+    return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+  }
+
+  async sweep(olderThanMs: number, signal?: AbortSignal): Promise<readonly string[]> {
+    signal?.throwIfAborted();
+    await this.#assertRoot();
+    const what = `${this.#identity.shown}/${TEMPORARY_FOLDER}`;
+    const swept: string[] = [];
+    // Ages are measured by the clock that stamps the files: that of the file system, which may be a server's.
+    const probe = `${TEMPORARY_FOLDER}/now-${randomBytes(8).toString('hex')}`;
+    const file = await this.#createTemporary(probe, what);
+    try {
+      const now = (await this.#io(what, () => file.stat())).mtimeMs;
+      const folder = await this.#io(what, () => fs.opendir(this.#at(TEMPORARY_FOLDER)));
+      for await (const { name } of folder) {
+        signal?.throwIfAborted();
+        const path = `${TEMPORARY_FOLDER}/${name}`;
+        if (path === probe) continue;
+        try {
+          const status = await fs.lstat(this.#at(path));
+          if (!status.isFile() || now - status.mtimeMs < olderThanMs) continue;
+          await fs.unlink(this.#at(path));
+          swept.push(path);
+        } catch (error) {
+          if (!isAbsence(error)) throw posixFailure(error, what);
+        }
+        if (swept.length >= SWEPT_AT_ONCE) break;
+      }
+    } finally {
+      await file.close();
+      await fs.unlink(this.#at(probe)).catch(() => {});
+    }
+    return swept;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#handle.close();
+  }
+
+  #at(path: string): string {
+    return path === '' ? `/proc/self/fd/${this.#handle.fd}/.` : `/proc/self/fd/${this.#handle.fd}/${path}`;
+  }
+
+  #what(key: string): string {
+    return `${key} in ${this.#identity.shown}`;
+  }
+
+  async #io<T>(what: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      throw posixFailure(error, what);
+    }
+  }
+
+  /** @throws Failure E_DESTINATION_PATH when the path does not lead to the folder this session opened (unmounted, deleted, replaced). */
+  async #assertRoot(): Promise<void> {
+    const { root, shown, dev, ino } = this.#identity;
+    const now = await this.#io(shown, () => fs.stat(root, { bigint: true }));
+    if (now.dev !== dev || now.ino !== ino) {
+      throw new Failure('E_DESTINATION_PATH', `${shown} is not the folder it was when it was opened`, { hint: 'was it unmounted or replaced? mount it again, then start again' });
+    }
+  }
+
+  async #notFound(what: string, cause: unknown): Promise<Failure> {
+    await this.#assertRoot();
+    return new Failure('E_OBJECT_NOT_FOUND', `there is no ${what}`, { cause });
+  }
+
+  async #measure(path: string): Promise<number | undefined> {
+    try {
+      const status = await fs.lstat(this.#at(path));
+      return status.isFile() ? status.size : undefined;
+    } catch (error) {
+      if (isAbsence(error)) return undefined;
+      throw posixFailure(error, `${path} in ${this.#identity.shown}`);
+    }
+  }
+
+  async *#children(path: string): AsyncGenerator<TreeChild> {
+    try {
+      for await (const entry of await fs.opendir(this.#at(path), { bufferSize: 256 })) {
+        // Symbolic links and devices are nobody's objects.
+        if (entry.isFile() || entry.isDirectory()) yield { name: entry.name, isFolder: entry.isDirectory() };
+      }
+    } catch (error) {
+      if (!isAbsence(error)) throw posixFailure(error, `${path} in ${this.#identity.shown}`);
+    }
+  }
+
+  async #createTemporary(path: string, what: string): Promise<fs.FileHandle> {
+    const create = (): Promise<fs.FileHandle> => fs.open(this.#at(path), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, FILE_MODE);
+    try {
+      return await create();
+    } catch (error) {
+      if (!isAbsence(error)) throw posixFailure(error, what);
+    }
+    await this.#assertRoot();
+    return await this.#io(what, async () => {
+      await fs.mkdir(this.#at(TEMPORARY_FOLDER), { mode: FOLDER_MODE }).catch(ignoreExisting);
+      return await create();
+    });
+  }
+
+  async #publish(temporary: string, path: string, what: string): Promise<void> {
+    const folder = dirname(path) === '.' ? '' : dirname(path);
+    for (let round = 1; ; round++) {
+      try {
+        await this.#makeFolders(folder);
+        await fs.rename(this.#at(temporary), this.#at(path));
+        await this.#syncFolder(folder);
+        return;
+      } catch (error) {
+        if (systemErrorName(error) !== 'ENOENT') throw posixFailure(error, what);
+        this.#durableFolders.delete(folder);
+        await this.#assertRoot();
+        await fs.lstat(this.#at(temporary)).catch((cause: unknown) => {
+          throw new Failure('E_DESTINATION_UNREACHABLE', `the temporary file of ${what} was removed while it was written`, { cause });
+        });
+        if (round >= PUBLISH_ROUNDS) throw posixFailure(error, what);
+      }
+    }
+  }
+
+  /** Makes a folder and those above it, each with its name on the medium before the next. */
+  async #makeFolders(folder: string): Promise<void> {
+    if (this.#durableFolders.has(folder)) return;
+    const parent = dirname(folder) === '.' ? '' : dirname(folder);
+    await this.#makeFolders(parent);
+    try {
+      await fs.mkdir(this.#at(folder), { mode: FOLDER_MODE }).catch(ignoreExisting);
+      await this.#syncFolder(parent);
+    } catch (error) {
+      if (systemErrorName(error) === 'ENOENT') this.#durableFolders.delete(parent);
+      throw error;
+    }
+    this.#durableFolders.add(folder);
+  }
+
+  async #syncFolder(folder: string): Promise<void> {
+    const handle = await fs.open(this.#at(folder), constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
+function isAbsence(error: unknown): boolean {
+  const name = systemErrorName(error);
+  return name === 'ENOENT' || name === 'ENOTDIR';
+}
+
+function ignoreExisting(error: unknown): void {
+  if (systemErrorName(error) !== 'EEXIST') throw error;
+}
+
+async function writeAll(file: fs.FileHandle, block: Uint8Array): Promise<void> {
+  for (let offset = 0; offset < block.length; ) {
+    const { bytesWritten } = await file.write(block, offset, block.length - offset, null);
+    offset += bytesWritten;
+  }
+}

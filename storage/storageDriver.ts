@@ -1,0 +1,80 @@
+import type { z } from 'zod';
+import type { SecretReader } from '../contracts/secretReader.ts';
+
+/** What a directory type can do, as data: read by the conformance suite, the support matrix and `destination check`. */
+export interface StorageCapabilities {
+  /** Bytes survive a power loss once `put` returned. */
+  readonly durable: boolean;
+  /** `space()` answers with numbers. */
+  readonly space: boolean;
+  /** The bytes lie outside the cluster that is protected. `false` makes the matrix warn for service data. */
+  readonly offCluster: boolean;
+  /** Why something is not supported, by the name of the conformance case it concerns. Shown to the operator. */
+  readonly limits: Readonly<Record<string, string>>;
+}
+
+/** What `open` needs beside the configuration. */
+export interface StorageContext {
+  /** Name of the destination in the configuration, for messages. */
+  readonly name: string;
+  readonly readSecret: SecretReader;
+}
+
+/** One directory type. A driver is one file; third-party clients are imported inside `open`. It classifies errors and never retries. */
+export interface StorageDriver<Config = unknown> {
+  readonly type: string;
+  /** Strict schema of the destination's block in the configuration, `type` included. */
+  readonly config: z.ZodType<Config>;
+  readonly capabilities: StorageCapabilities;
+  /**
+   * Opens a session. Creates the root path if its parent exists.
+   * @throws Failure E_DESTINATION_UNREACHABLE, E_DESTINATION_DENIED, E_DESTINATION_PATH
+   */
+  open(config: Config, context: StorageContext): Promise<StorageSession>;
+}
+
+/** A byte range: `length` bytes from `offset`. */
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface StoredObject {
+  readonly key: string;
+  readonly length: number;
+}
+
+/** What the writer promises about an object; the driver refuses anything else. */
+export interface PutExpectation {
+  readonly length: number;
+  /** Lower-case hex SHA-256 of the bytes. */
+  readonly sha256: string;
+}
+
+/**
+ * An open destination. Keys are `/`-separated, relative, of any non-empty segments but `.` and `..`; no NUL.
+ * Every method throws `Failure` with a destination code and names the object; `signal` aborts it promptly.
+ */
+export interface StorageSession extends AsyncDisposable {
+  /**
+   * Stores an object, replacing one of the same key. Atomic: a reader sees the old object, none, or the whole new one, never a part.
+   * Durable on return where the capability says so. Creates what is needed above the key. Safe to repeat, also concurrently.
+   * @throws Failure E_CORRUPT when the body has another length or digest than promised; nothing is then stored.
+   */
+  put(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, signal?: AbortSignal): Promise<void>;
+  /**
+   * Bytes of an object, or of a range of it. A range may not reach beyond the end.
+   * @throws Failure E_OBJECT_NOT_FOUND when it does not exist; E_CORRUPT when it is shorter than the range, or than its own length.
+   */
+  get(key: string, range?: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Length of an object, or `undefined` when there is none. */
+  stat(key: string, signal?: AbortSignal): Promise<{ readonly length: number } | undefined>;
+  /** Objects whose key begins with `prefix` (`''`, or a folder ending in `/`), ordered by `compareKeys`, paged inside; never temporary ones. */
+  list(prefix: string, signal?: AbortSignal): AsyncIterable<StoredObject>;
+  /** Removes an object; absent is done. Leaves no empty folder behind where the medium has folders. */
+  remove(key: string, signal?: AbortSignal): Promise<void>;
+  /** Free and total bytes for this user; `undefined` where the medium does not say. Never a guess. */
+  space(signal?: AbortSignal): Promise<{ readonly freeBytes: number | undefined; readonly totalBytes: number | undefined }>;
+  /** Removes temporary objects of writers that died, older than `olderThanMs`. Returns their keys, at most 1,000 a call. */
+  sweep(olderThanMs: number, signal?: AbortSignal): Promise<readonly string[]>;
+}

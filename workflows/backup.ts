@@ -1,0 +1,223 @@
+import { CancellationScope, isCancellation, setCurrentDetails, startChild, workflowInfo } from '@temporalio/workflow';
+import type { BackupPlan, CopyTask, PlannedSource, RunRef } from '../contracts/activities.ts';
+import type { Handle } from '../contracts/handle.ts';
+import { workflowIds } from '../contracts/names.ts';
+import type { BackupOutcome, BackupRequest, DestinationRef, ParentRef, RunFailure, SourceOutcome } from '../contracts/run.ts';
+import { copySource, type CopySourceResult } from './copySource.ts';
+import { holdInstance } from './holdInstance.ts';
+import { setSearchAttributes } from './setSearchAttributes.ts';
+import { fail, failureOf } from './failureOf.ts';
+import { onCluster, onControl } from './onQueue.ts';
+import { createStory, type Story } from './story.ts';
+
+/** One run of a backup task. */
+export async function backup(request: BackupRequest): Promise<BackupOutcome> {
+  const run = runRef();
+  const story = createStory({ runId: run.runId, kind: 'backup', cluster: request.cluster, task: request.task });
+  const plan = await onControl().resolveBackup(request);
+  story.limits(plan.limits);
+  setSearchAttributes({ BackupDestination: plan.destinations.join(',').slice(0, 200), BackupSources: plan.sources.map((each) => `${each.source}@${each.instance}`) });
+
+  story.phase = 'preflight';
+  const repositories = await preflight(plan);
+  const taken: { ref: PlannedSource; handle: Handle }[] = [];
+  let begun: readonly DestinationRef[] = [];
+  let outcome: BackupOutcome | undefined;
+  let copied: readonly Copied[] = [];
+  try {
+    story.phase = 'prepare';
+    await takeHandles(run, plan, taken);
+    const recoveryPoint = taken[0]!.handle.takenAt;
+    begun = await beginSets(run, plan, repositories, recoveryPoint);
+    story.setIds = [begun[0]!.setId];
+
+    story.phase = 'copy';
+    copied = await copyAll(run, plan, request.full === true, taken, begun, story);
+
+    story.phase = 'seal';
+    const sealed = await sealAll(run, plan, begun, recoveryPoint, copied);
+    story.phase = 'verify';
+    const destinations = await verifyAll(plan, sealed);
+    outcome = report(run, plan, story, recoveryPoint, copied, destinations);
+    return outcome;
+  } catch (error) {
+    if (isCancellation(error)) story.failures.push({ code: 'E_CANCELLED', message: `run ${run.runId} was cancelled`, hint: 'start it again with: mrs-backup task run' });
+    else story.failures.push(failureOf(error));
+    throw isCancellation(error) ? error : fail(story.failures.at(-1)!);
+  } finally {
+    story.phase = 'release';
+    await CancellationScope.nonCancellable(() => release(run, plan, taken, copied, begun, outcome, story));
+    story.phase = 'done';
+    closeStory(outcome);
+  }
+}
+
+interface Copied {
+  readonly ref: PlannedSource;
+  readonly parent: ParentRef | null;
+  readonly result: CopySourceResult | undefined;
+  readonly failure: RunFailure | undefined;
+  readonly seconds: number;
+}
+
+type SealedDestination = { readonly ref: DestinationRef; readonly failure?: RunFailure };
+
+/** All sources, all destinations; nothing is changed yet. */
+async function preflight(plan: BackupPlan): Promise<ReadonlyMap<string, string>> {
+  const { preflightSource, preflightDestination } = onCluster(plan.cluster, 'brief', 'backup');
+  const [repositories] = await Promise.all([
+    Promise.all(plan.destinations.map(async (name) => [name, (await preflightDestination(name)).repositoryId] as const)),
+    Promise.all(plan.sources.map((ref) => preflightSource(ref))),
+  ]);
+  return new Map(repositories);
+}
+
+/** Seconds: one consistency point for all sources, in the order of the plan (what points before what is pointed at). */
+async function takeHandles(run: RunRef, plan: BackupPlan, taken: { ref: PlannedSource; handle: Handle }[]): Promise<void> {
+  for (const ref of plan.sources) {
+    const handle = await onCluster(plan.cluster, 'brief', 'backup').takeHandle(run, ref, handleName(plan, run));
+    taken.push({ ref, handle });
+  }
+}
+
+async function beginSets(run: RunRef, plan: BackupPlan, repositories: ReadonlyMap<string, string>, recoveryPoint: string): Promise<readonly DestinationRef[]> {
+  const setId = `${recoveryPoint.replace(/[-:]|\.\d+/g, '')}-${run.runKey}`;
+  const refs = plan.destinations.map((name) => ({ name, repositoryId: repositories.get(name)!, setId }));
+  await Promise.all(refs.map((ref) => onCluster(plan.cluster, 'patient', 'backup').beginSet(run, plan, ref, recoveryPoint)));
+  return refs;
+}
+
+/** One child per source instance, side by side. A source that fails does not take the others with it. */
+async function copyAll(run: RunRef, plan: BackupPlan, full: boolean, taken: readonly { ref: PlannedSource; handle: Handle }[], destinations: readonly DestinationRef[], story: Story): Promise<readonly Copied[]> {
+  const copied = await Promise.all(taken.map(async ({ ref, handle }): Promise<Copied> => {
+    const started = Date.now();
+    let parent: ParentRef | null = null;
+    try {
+      const found = full || !plan.incremental ? { parent: null } : await onCluster(plan.cluster, 'patient', 'backup').findParent(ref, plan.task, plan.destinations);
+      parent = plan.fullEvery !== null && found.parent !== null && found.parent.incrementsSinceFull + 1 >= plan.fullEvery ? null : found.parent;
+      const copy = { run, ref, handle, attempt: 1, destinations, parent, ...('because' in found && found.because !== undefined ? { noParentBecause: found.because } : {}) };
+      const result = await copyInstance(copy, story);
+      return { ref, parent, result, failure: undefined, seconds: (Date.now() - started) / 1000 };
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      const failure = failureOf(error, `${ref.source}@${ref.instance}`);
+      story.failures.push(failure);
+      return { ref, parent, result: undefined, failure, seconds: (Date.now() - started) / 1000 };
+    }
+  }));
+  const first = copied.find((each) => each.failure !== undefined)?.failure;
+  if (copied.every((each) => each.result === undefined) && first !== undefined) throw fail(first);
+  return copied;
+}
+
+async function copyInstance(copy: CopyTask, story: Story): Promise<CopySourceResult> {
+  const { cluster, source, instance } = copy.ref;
+  const held = { workflowId: workflowIds.copySource(cluster, source, instance), source, instance, by: `another run copies ${source}@${instance} of ${cluster}` };
+  return await holdInstance<typeof copySource>(held, story, (workflowId) => startChild(copySource, {
+    workflowId,
+    args: [{ copy, steering: story.steer.now }],
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+    staticSummary: `${source}@${instance} of ${cluster} to ${copy.destinations.map((each) => each.name).join(', ')}`,
+  }));
+}
+
+/** A destination is sealed when every source that was copied at all is there. */
+async function sealAll(run: RunRef, plan: BackupPlan, destinations: readonly DestinationRef[], recoveryPoint: string, copied: readonly Copied[]): Promise<readonly SealedDestination[]> {
+  const sealed = await Promise.all(destinations.map(async (ref): Promise<SealedDestination> => {
+    const lost = copied.flatMap((each) => each.result?.lost ?? []).find((each) => each.destination === ref.name);
+    if (lost !== undefined) return { ref, failure: lost.failure };
+    const seals = copied.flatMap((each) => each.result?.seals.filter((one) => one.destination === ref.name).map((one) => one.seal) ?? []);
+    try {
+      await onCluster(plan.cluster, 'patient', 'backup').sealSet(run, plan, ref, recoveryPoint, seals);
+      return { ref };
+    } catch (error) {
+      if (isCancellation(error) || destinations.length === 1) throw error;
+      return { ref, failure: failureOf(error, ref.name) };
+    }
+  }));
+  const failure = sealed[0]?.failure;
+  if (failure !== undefined && sealed.every((each) => each.failure !== undefined)) throw fail(failure);
+  return sealed;
+}
+
+/** The level the task asks for, over what is now a set. `presence` was seen while sealing. */
+async function verifyAll(plan: BackupPlan, sealed: readonly SealedDestination[]): Promise<BackupOutcome['destinations']> {
+  return await Promise.all(sealed.map(async ({ ref, failure }) => {
+    if (failure !== undefined) return { name: ref.name, setId: ref.setId, state: 'failed' as const, failure };
+    const result = await onCluster(plan.cluster, 'patient', 'verify').verifySet(ref.name, ref.setId, plan.verify);
+    return { name: ref.name, setId: ref.setId, state: 'sealed' as const, verified: plan.verify, damage: result.damage };
+  }));
+}
+
+/** What every run owes, however it ended: handles, staging, sets that were not sealed, a line in the history. */
+async function release(run: RunRef, plan: BackupPlan, taken: readonly { ref: PlannedSource; handle: Handle }[], copied: readonly Copied[], begun: readonly DestinationRef[], outcome: BackupOutcome | undefined, story: Story): Promise<void> {
+  const owed = onCluster(plan.cluster, 'owed', 'backup');
+  const sealed = outcome?.destinations.filter((each) => each.state === 'sealed').map((each) => each.name) ?? [];
+  const duties: Promise<void>[] = [];
+  for (const { ref, handle } of taken) {
+    const mine = copied.find((each) => each.ref === ref);
+    const keeps = ref.keepHandle && sealed.length > 0 && mine?.result !== undefined;
+    if (!keeps) duties.push(owed.dropHandle(ref, handle.name));
+    else if (mine.parent !== null && mine.parent.handle.name !== handle.name && sealed.length === begun.length) duties.push(owed.dropHandle(ref, mine.parent.handle.name));
+  }
+  for (const ref of begun) {
+    const unsealed = sealed.includes(ref.name) ? null : { cluster: plan.cluster, task: plan.task, setId: ref.setId };
+    duties.push(cleanAndRecord(run, plan, ref, unsealed, outcome, story));
+  }
+  for (const [index, duty] of (await Promise.allSettled(duties)).entries()) {
+    if (duty.status === 'rejected') story.failures.push(failureOf(duty.reason, `release ${index}`));
+  }
+}
+
+async function cleanAndRecord(run: RunRef, plan: BackupPlan, ref: DestinationRef, unsealed: { cluster: string; task: string; setId: string } | null, outcome: BackupOutcome | undefined, story: Story): Promise<void> {
+  const owed = onCluster(plan.cluster, 'owed', 'backup');
+  await owed.cleanDestination(run, ref.name, unsealed);
+  const cancelled = story.failures.some((each) => each.code === 'E_CANCELLED');
+  await owed.recordHistory(run, ref.name, outcome ?? { runId: run.runId, outcome: cancelled ? 'cancelled' : 'failed', failures: story.failures });
+}
+
+function report(run: RunRef, plan: BackupPlan, story: Story, recoveryPoint: string, copied: readonly Copied[], destinations: BackupOutcome['destinations']): BackupOutcome {
+  const sources = copied.flatMap(({ ref, result, seconds }): SourceOutcome[] => {
+    const seal = result?.seals[0]?.seal;
+    if (result === undefined || seal === undefined) return [];
+    return [{
+      source: ref.source, instance: ref.instance, kind: seal.kind, ...(seal.fellBack === undefined ? {} : { fellBack: seal.fellBack }),
+      recoveryPoint: seal.recoveryPoint, entries: seal.entries, files: seal.files, bytes: seal.bytes, storedBytes: seal.storedBytes,
+      readBytes: result.done.readBytes, gaps: seal.gaps, warnings: [...result.warnings, ...seal.warnings], seconds,
+    }];
+  });
+  const failures = [...story.failures, ...destinations.flatMap((each) => each.failure ?? [])];
+  const whole = failures.length === 0 && sources.every((each) => each.gaps === 0) && destinations.every((each) => (each.damage ?? 0) === 0);
+  return {
+    runId: run.runId, cluster: plan.cluster, task: plan.task, outcome: whole ? 'sealed' : 'partial', setIds: [...new Set(destinations.filter((each) => each.state === 'sealed').map((each) => each.setId))],
+    recoveryPoint, destinations, sources, failures, seconds: (Date.now() - story.startedMs) / 1000,
+  };
+}
+
+function runRef(): RunRef {
+  const info = workflowInfo();
+  return { runId: info.workflowId, runKey: info.firstExecutionRunId.slice(0, 8) };
+}
+
+/** One name for all sources of a run; readable in a list of snapshots. */
+function handleName(plan: BackupPlan, run: RunRef): string {
+  return `mrs-backup.${plan.task.toLowerCase().replace(/[^a-z0-9-]/g, '-').slice(0, 30)}.${run.runKey}`;
+}
+
+/** The last thing a run says of itself in the Temporal UI. */
+function closeStory(outcome: BackupOutcome | undefined): void {
+  if (outcome === undefined) {
+    setSearchAttributes({ BackupOutcome: 'failed' });
+    return;
+  }
+  const sum = (of: (each: SourceOutcome) => number) => outcome.sources.reduce((total, each) => total + of(each), 0);
+  setSearchAttributes({
+    BackupOutcome: outcome.outcome,
+    BackupSet: outcome.setIds[0] ?? '',
+    BackupKind: outcome.sources.every((each) => each.kind === 'full') ? 'full' : 'incremental',
+    RecoveryPoint: outcome.recoveryPoint,
+    BackupBytes: sum((each) => each.bytes),
+    BackupFiles: sum((each) => each.files),
+  });
+  setCurrentDetails(`**${outcome.outcome}** ${outcome.setIds.join(', ')}\n\n${outcome.sources.map((each) => `- ${each.source}@${each.instance}: ${each.files} files, ${each.bytes} bytes, ${each.storedBytes} stored`).join('\n')}`);
+}

@@ -1,0 +1,35 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { ClusterActivities, ControlActivities } from '../contracts/activities.ts';
+import { clusterQueue, controlQueue } from '../contracts/names.ts';
+
+const retry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' } as const;
+
+/** A dead worker is noticed after this; every activity beats by itself (see activities/interceptor). */
+const heartbeatTimeout = '10s';
+
+/** Restores come before backups, backups before checks, when workers are short. */
+export type Urgency = 'restore' | 'backup' | 'verify';
+const priorityKey = { restore: 1, backup: 3, verify: 5 } as const;
+
+/** Activities that read configuration. */
+export function onControl(): ControlActivities {
+  return proxyActivities<ControlActivities>({ taskQueue: controlQueue, startToCloseTimeout: '2m', scheduleToCloseTimeout: '15m', heartbeatTimeout, retry });
+}
+
+/**
+ * Activities next to a cluster.
+ * `brief`: given up when it could not be done within a quarter of an hour, waiting included (checks before a run).
+ * `patient`: a source or destination may be gone for days; the run waits, and says for what.
+ * `owed`: compensation; tried for a day, then left to `mrs-backup reap`.
+ */
+export function onCluster(cluster: string, patience: 'brief' | 'patient' | 'owed', urgency: Urgency): ClusterActivities {
+  const scheduleToCloseTimeout = { brief: '15m', patient: '7d', owed: '1d' } as const;
+  return proxyActivities<ClusterActivities>({
+    taskQueue: clusterQueue(cluster),
+    startToCloseTimeout: patience === 'patient' ? '7d' : '10m',
+    scheduleToCloseTimeout: scheduleToCloseTimeout[patience],
+    heartbeatTimeout,
+    retry,
+    priority: { priorityKey: priorityKey[urgency], fairnessKey: cluster },
+  });
+}

@@ -76,7 +76,7 @@ export function checkDestinations(destinations: Block, clusterBlocks: Block, clu
 
 /** A local HDFS destination names a cluster's instance instead of repeating how to reach it. */
 function resolveLocalHdfs(block: Block, path: KeyPath, clusterBlocks: Block, clusters: Readonly<Record<string, ClusterConfig>>, sink: ProblemSink): Block | undefined {
-  const { cluster, instance, ...rest } = block;
+  const { cluster, instance } = block;
   const services = typeof cluster === 'string' ? clusters[cluster]?.services : undefined;
   if (services === undefined) {
     const guess = typeof cluster === 'string' ? nearest(cluster, Object.keys(clusterBlocks)) : undefined;
@@ -90,7 +90,7 @@ function resolveLocalHdfs(block: Block, path: KeyPath, clusterBlocks: Block, clu
     sink.error(instance === undefined ? path : [...path, 'instance'], instance === undefined ? 'instance is missing' : `the cluster ${String(cluster)} has no usable HDFS instance "${String(instance)}"`, `instances: ${Object.keys(instances).join(', ') || 'none'}`);
     return undefined;
   }
-  return { ...rest, webhdfs: settings['webhdfs'], user: settings['user'] };
+  return { ...block, instance: chosen, webhdfs: settings['webhdfs'], user: settings['user'] };
 }
 
 function checkEncryption(value: unknown, path: KeyPath, sink: ProblemSink): EncryptionConfig | undefined {

@@ -1,5 +1,5 @@
 import type { CheckedConfig } from './checkConfig.ts';
-import { parseYaml, type KeyPath } from './yamlDocument.ts';
+import type { KeyPath, YamlDocument } from './yamlDocument.ts';
 
 /** One effective value and where it comes from. */
 export interface Explained {
@@ -27,7 +27,7 @@ export function explain(checked: CheckedConfig, under = ''): Explained[] {
   flatten(effective, [], (path, value) => {
     const key = path.join('.');
     if (under !== '' && key !== under && !key.startsWith(`${under}.`)) return;
-    rows.push({ key, value: JSON.stringify(value), from: originOf(path, document) });
+    rows.push({ key, value: JSON.stringify(value), from: originOf(inFile(path, effective, document), document) });
   });
   return rows;
 }
@@ -35,14 +35,24 @@ export function explain(checked: CheckedConfig, under = ''): Explained[] {
 /** Keys whose effective name differs from the one in the file. */
 const fileNames: Readonly<Record<string, string>> = { everyMs: 'every', atMinutes: 'at', jitterMs: 'jitter', catchUpMs: 'catchUp' };
 
-function originOf(path: KeyPath, document: ReturnType<typeof parseYaml>): string {
-  const inFile = path.map((step) => (typeof step === 'string' ? (fileNames[step] ?? step) : step));
+/** The path as it is in the file: other names for durations, and a source without `instance` became several. */
+function inFile(path: KeyPath, effective: { readonly tasks: Record<string, { readonly sources: readonly { readonly source: string; readonly instance: string }[] }> }, document: YamlDocument): KeyPath {
+  const renamed = path.map((step) => (typeof step === 'string' ? (fileNames[step] ?? step) : step));
+  const [section, task, list, index] = renamed;
+  if (section !== 'tasks' || list !== 'sources' || typeof index !== 'number') return renamed;
+  const mine = effective.tasks[String(task)]?.sources[index];
+  const written = (document.value as { tasks?: Record<string, { sources?: readonly { source?: unknown; instance?: unknown }[] }> } | null)?.tasks?.[String(task)]?.sources ?? [];
+  const found = written.findIndex((each) => each.source === mine?.source && (each.instance === undefined || each.instance === mine?.instance));
+  return found < 0 ? renamed : [...renamed.slice(0, 3), found, ...renamed.slice(4)];
+}
+
+function originOf(path: KeyPath, document: YamlDocument): string {
   let at: unknown = document.value;
-  for (const step of inFile) {
-    if (at === null || typeof at !== 'object' || !Object.hasOwn(at, step)) return at !== null && typeof at === 'object' && ('source' in at || 'cluster' in at) && (step === 'instance' || step === 'webhdfs' || step === 'user') ? `derived from line ${document.lineOf(inFile)}` : 'default';
+  for (const step of path) {
+    if (at === null || typeof at !== 'object' || !Object.hasOwn(at, step)) return at !== null && typeof at === 'object' && ('source' in at || 'cluster' in at) && (step === 'instance' || step === 'webhdfs' || step === 'user') ? `derived from line ${document.lineOf(path)}` : 'default';
     at = (at as Record<string | number, unknown>)[step];
   }
-  return `line ${document.lineOf(inFile)}`;
+  return `line ${document.lineOf(path)}`;
 }
 
 function flatten(value: unknown, path: KeyPath, visit: (path: KeyPath, value: unknown) => void): void {

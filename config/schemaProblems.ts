@@ -37,7 +37,7 @@ function describe(issue: z.core.$ZodIssue, above: KeyPath, value: unknown, shape
     const branch = bestBranch(issue.errors, found);
     // A union whose every branch fails at its own top says nothing better than "none of them".
     if (branch !== undefined && branch.some((inner) => inner.path.length > 0 || inner.code === 'unrecognized_keys')) return branch.flatMap((inner) => describe(inner, path, value, shape));
-    return [{ path, message: issue.note === undefined ? 'has none of the allowed forms' : `is not one of the allowed ones (${issue.discriminator ?? 'type'})`, hint: expectation(options) }];
+    return [{ path, message: 'has none of the allowed forms', hint: `expected: ${expectation(options)}` }];
   }
   if (issue.code === 'invalid_type' || issue.code === 'invalid_value') {
     if (found === undefined) return [{ path, message: `${String(path.at(-1) ?? 'the block')} is missing`, hint: `add it: ${expectation(options)}` }];

@@ -32,6 +32,7 @@ export interface RunRef {
 /** A source instance's copy: same for all activities of a copySource. */
 export interface CopyTask {
   readonly run: RunRef;
+  readonly task: string;
   readonly ref: SourceRef;
   readonly handle: Handle;
   /** Counts up when the handle was lost and taken again: everything is planned and copied anew. */

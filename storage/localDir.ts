@@ -19,7 +19,8 @@ export type LocalDirConfig = z.infer<typeof config>;
 export const localDir: StorageDriver<LocalDirConfig> = {
   type: 'LocalDir',
   config,
-  capabilities: { durable: true, space: true, offCluster: true, limits: {} },
+  // Whether the machine of the worker is part of the cluster cannot be known; as a rule it is.
+  capabilities: { durable: true, space: true, offCluster: false, limits: {} },
 
   async open({ path, allowRootFileSystem = false }, context) {
     const shown = `destination ${context.name} (${path})`;

@@ -68,9 +68,10 @@ class PosixSession implements StorageSession {
         for await (const block of checkedBody(body, expected, what, signal)) await this.#io(what, () => writeAll(file, block));
         await this.#io(what, () => file.sync());
         const { size } = await this.#io(what, () => file.stat());
-        if (size !== expected.length) throw new Failure('E_CORRUPT', `the file system kept ${size} of ${expected.length} bytes of ${what}; nothing was stored`);
+        if (size !== expected.length) throw new Failure('E_DESTINATION_UNREACHABLE', `the file system kept ${size} of ${expected.length} bytes of ${what}; nothing was stored`);
       } finally {
-        await this.#io(what, () => file.close());
+        // After the sync a failing close means nothing, and before it another error is on its way.
+        await file.close().catch(() => {});
       }
       await this.#assertRoot();
       await this.#publish(temporary, path, what);
@@ -264,7 +265,8 @@ class PosixSession implements StorageSession {
         return;
       } catch (error) {
         if (systemErrorName(error) !== 'ENOENT') throw posixFailure(error, what);
-        this.#durableFolders.delete(folder);
+        this.#durableFolders.clear();
+        this.#durableFolders.add('');
         await this.#assertRoot();
         await fs.lstat(this.#at(temporary)).catch((cause: unknown) => {
           throw new Failure('E_DESTINATION_UNREACHABLE', `the temporary file of ${what} was removed while it was written`, { cause });
@@ -279,13 +281,8 @@ class PosixSession implements StorageSession {
     if (this.#durableFolders.has(folder)) return;
     const parent = dirname(folder) === '.' ? '' : dirname(folder);
     await this.#makeFolders(parent);
-    try {
-      await fs.mkdir(this.#at(folder), { mode: FOLDER_MODE }).catch(ignoreExisting);
-      await this.#syncFolder(parent);
-    } catch (error) {
-      if (systemErrorName(error) === 'ENOENT') this.#durableFolders.delete(parent);
-      throw error;
-    }
+    await fs.mkdir(this.#at(folder), { mode: FOLDER_MODE }).catch(ignoreExisting);
+    await this.#syncFolder(parent);
     this.#durableFolders.add(folder);
   }
 

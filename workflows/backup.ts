@@ -95,7 +95,7 @@ async function copyAll(run: RunRef, plan: BackupPlan, full: boolean, taken: read
     try {
       const found = full || !plan.incremental ? { parent: null } : await onCluster(plan.cluster, 'patient', 'backup').findParent(ref, plan.task, plan.destinations);
       parent = plan.fullEvery !== null && found.parent !== null && found.parent.incrementsSinceFull + 1 >= plan.fullEvery ? null : found.parent;
-      const copy = { run, ref, handle, attempt: 1, destinations, parent, ...('because' in found && found.because !== undefined ? { noParentBecause: found.because } : {}) };
+      const copy = { run, task: plan.task, ref, handle, attempt: 1, destinations, parent, ...('because' in found && found.because !== undefined ? { noParentBecause: found.because } : {}) };
       const result = await copyInstance(copy, story);
       return { ref, parent, result, failure: undefined, seconds: (Date.now() - started) / 1000 };
     } catch (error) {

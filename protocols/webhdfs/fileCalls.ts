@@ -35,10 +35,11 @@ export function createFileCalls(call: Call, stallMs: number): FileCalls {
       let startAfter = options.startAfter;
       for (;;) {
         const page = await call<{ DirectoryListing: { partialListing: { FileStatuses: { FileStatus: RawStatus[] } }; remainingEntries: number } }>(
-          'GET', 'LISTSTATUS_BATCH', path, { startAfter }, signal);
+          'GET', 'LISTSTATUS_BATCH', path, { startafter: startAfter }, signal); // in lower case: `startAfter` is ignored, and every page is the first
         const entries = page.DirectoryListing.partialListing.FileStatuses.FileStatus.map(readStatus);
         yield entries;
         const last = entries.at(-1);
+        if (last !== undefined && last.pathSuffix === startAfter) throw refused('LISTSTATUS_BATCH', path, 'the server repeats a page of the list');
         if (page.DirectoryListing.remainingEntries === 0 || last === undefined) return;
         startAfter = last.pathSuffix;
       }

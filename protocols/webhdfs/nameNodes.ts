@@ -12,6 +12,8 @@ export interface NameNodeRequest {
   /** Whether asking twice gives the same answer as asking once; only such requests go out again after the connection broke under them. */
   readonly repeatable: boolean;
   readonly limitBytes?: number;
+  /** For answers that walk a whole tree of the namespace. */
+  readonly slow?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal | undefined;
 }
@@ -24,6 +26,8 @@ export interface NameNodesOptions {
 
 /** An answer of a NameNode takes at most this: a page of a listing, a page of a diff. */
 const ANSWER_LIMIT_BYTES = 64 << 20;
+/** A NameNode walks about a million inodes a second, and some answers walk everything. */
+const SLOW_FACTOR = 10;
 /** Shorter than the NameNode's own idle time (10 s in old versions), so that a kept socket is closed by us and not under a request. */
 const IDLE_MS = 4_000;
 
@@ -73,8 +77,9 @@ export class NameNodes implements AsyncDisposable {
   async #askOne(base: URL, request: NameNodeRequest): Promise<Buffer> {
     const url = new URL(request.target, base);
     for (let attempt = 0; ; attempt++) {
+      const timeoutMs = request.slow === true ? this.#timeoutMs * SLOW_FACTOR : this.#timeoutMs;
       const sent = openRequest({ ...request, url, agent: url.protocol === 'https:' ? this.#secure : this.#plain });
-      const timer = setTimeout(() => sent.destroy(Object.assign(new Error(`no answer within ${this.#timeoutMs} ms`), { code: 'ETIMEDOUT' })), this.#timeoutMs);
+      const timer = setTimeout(() => sent.destroy(Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: 'ETIMEDOUT' })), timeoutMs);
       try {
         const answer = awaitResponse(sent);
         sent.end();

@@ -37,7 +37,7 @@ export function readStatus(raw: RawStatus): HdfsStatus {
     blockSize: raw.blockSize,
     replication: raw.replication,
     fileId: raw.fileId ?? 0,
-    childrenNum: raw.childrenNum ?? 0,
+    childrenNum: raw.childrenNum ?? -1,
     storagePolicy: raw.storagePolicy ?? 0,
     aclBit: raw.aclBit === true,
     encBit: raw.encBit === true,

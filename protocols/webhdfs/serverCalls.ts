@@ -40,7 +40,7 @@ export function createServerCalls(call: Call, nameNodes: NameNodes, user: string
 
     async openFiles(path, limit, signal) {
       const query = new URLSearchParams({ ugi: user, path, openforwrite: '1' });
-      const body = await nameNodes.ask({ method: 'GET', target: `/fsck?${query}&user.name=${encodeURIComponent(user)}`, op: 'fsck', path, repeatable: true, limitBytes: 256 << 20, signal });
+      const body = await nameNodes.ask({ method: 'GET', target: `/fsck?${query}&user.name=${encodeURIComponent(user)}`, op: 'fsck', path, repeatable: true, limitBytes: 256 << 20, slow: true, signal });
       const files: OpenFile[] = [];
       let more = false;
       for (const file of readOpenFiles(body.toString('utf8'))) {

@@ -78,28 +78,38 @@ async function* wholeDiff(call: Call, path: string, from: string, to: string, si
   }
 }
 
-interface RawListingEntry { readonly dirId: number; readonly fileId: number; readonly isReference: boolean; readonly sourcePath: string | null; readonly targetPath: string | null }
+interface RawListingEntry { readonly dirId: number; readonly fileId: number; readonly isReference: boolean; readonly sourcePath: string | null; readonly targetPath?: string | null }
 interface RawListing { readonly createList: RawListingEntry[]; readonly deleteList: RawListingEntry[]; readonly modifyList: RawListingEntry[]; readonly lastIndex: number; readonly lastPath: string }
 
 /**
- * The paged form: created and deleted children come per directory, possibly on different pages; a reference with a target on the
- * delete side is one half of a rename, its other half is the created reference of the same file id.
+ * The paged form. Both halves of a rename come with the same file id, on whatever pages: `createList` has a reference, `deleteList` the target too.
+ * So created references are kept until the end, and those without the other half are plain creations.
+ * The end is an empty `lastPath` with `lastIndex` -1; -1 alone only says that the next page begins with a new directory.
  */
 async function* pagedDiff(call: Call, path: string, from: string, to: string, signal: AbortSignal | undefined): AsyncIterable<SnapshotDiff> {
+  const created = new Map<number, string>();
+  const renamed = new Set<number>();
   let startPath = '';
   let index = -1;
   for (;;) {
     const { SnapshotDiffReportListing: page } = await call<{ SnapshotDiffReportListing: RawListing }>(
       'GET', 'GETSNAPSHOTDIFFLISTING', path, { oldsnapshotname: from, snapshotname: to, snapshotdiffstartpath: startPath, snapshotdiffindex: index }, signal);
     for (const one of page.modifyList) yield { type: 'MODIFY', path: one.sourcePath ?? '' };
-    for (const one of page.createList) if (!one.isReference) yield { type: 'CREATE', path: one.sourcePath ?? '' };
-    for (const one of page.deleteList) {
-      if (one.targetPath !== null && one.targetPath !== undefined) yield { type: 'RENAME', path: one.sourcePath ?? '', target: one.targetPath };
-      else yield { type: 'DELETE', path: one.sourcePath ?? '' };
+    for (const one of page.createList) {
+      if (!one.isReference) yield { type: 'CREATE', path: one.sourcePath ?? '' };
+      else if (!renamed.delete(one.fileId)) created.set(one.fileId, one.sourcePath ?? '');
     }
-    for (const one of page.createList) if (one.isReference) yield { type: 'CREATE', path: one.sourcePath ?? '' };
-    if (page.lastIndex === -1) return;
+    for (const one of page.deleteList) {
+      if (typeof one.targetPath !== 'string') {
+        yield { type: 'DELETE', path: one.sourcePath ?? '' };
+        continue;
+      }
+      yield { type: 'RENAME', path: one.sourcePath ?? '', target: one.targetPath };
+      if (!created.delete(one.fileId)) renamed.add(one.fileId);
+    }
+    if (page.lastIndex === -1 && page.lastPath === '') break;
     startPath = page.lastPath;
     index = page.lastIndex;
   }
+  for (const one of created.values()) yield { type: 'CREATE', path: one };
 }

@@ -29,6 +29,7 @@ export interface HdfsStatus {
   readonly blockSize: number;
   readonly replication: number;
   readonly fileId: number;
+  /** -1 where the server does not say. */
   readonly childrenNum: number;
   /** Id of the effective storage policy; 0 is "unspecified". */
   readonly storagePolicy: number;
@@ -113,7 +114,7 @@ export interface WebHdfs extends AsyncDisposable {
   status(path: string, signal?: AbortSignal): Promise<HdfsStatus>;
   /** `undefined` instead of the error `notFound`. */
   statusOrUndefined(path: string, signal?: AbortSignal): Promise<HdfsStatus | undefined>;
-  /** Pages of a directory in the NameNode's order (bytes of the names). `startAfter` is a name. A file yields one page with its own status, pathSuffix ''. */
+  /** Pages of a directory in the NameNode's order: names by *signed* bytes, so that everything beyond ASCII comes first. `startAfter` is a name. A file yields one page with its own status, pathSuffix ''. */
   listPaged(path: string, options?: { readonly startAfter?: string }, signal?: AbortSignal): AsyncIterable<readonly HdfsStatus[]>;
   /** Creates the directory and its parents; an existing directory is fine. */
   mkdirs(path: string, permission?: string, signal?: AbortSignal): Promise<void>;

@@ -1,0 +1,82 @@
+import { Context } from '@temporalio/activity';
+import type { ClusterActivities, CopyTask } from '../contracts/activities.ts';
+import { openIndex } from '../backupset/readIndex.ts';
+import { readManifest } from '../backupset/readManifest.ts';
+import { knownDamage } from '../backupset/proofs.ts';
+import type { Limits } from '../contracts/run.ts';
+import { buildIndex } from '../transfer/buildIndex.ts';
+import { checkShard } from '../transfer/checkShard.ts';
+import { copyShard } from '../transfer/copyShard.ts';
+import type { OpenDestination } from '../transfer/openDestination.ts';
+import { planShards } from '../transfer/planShards.ts';
+import { rateLimit } from '../transfer/rateLimit.ts';
+import { copyFolder } from '../transfer/stagingKeys.ts';
+import { connectSource } from './connectSource.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+import { beat } from './heartbeat.ts';
+import { openRepositoryOf } from './openRepositoryOf.ts';
+
+/** The steps of a copy: plan, shards, reading back, index. */
+export function copyActivities(deps: ActivityDependencies): Pick<ClusterActivities, 'planShards' | 'copyShard' | 'checkShard' | 'buildIndex'> {
+  return {
+    async planShards(copy) {
+      const { session: source } = await connectSource(deps, copy.ref.cluster, copy.ref.source, copy.ref.instance);
+      await using _source = source;
+      await using opened = await openAll(deps, copy);
+      return await planShards({ source, copy, folder: folderOf(copy), destinations: opened.destinations, pool: deps.pool, signal: signal(), progress: (entries) => beat({ entries }) });
+    },
+    async copyShard(copy, shard, limits) {
+      const { source: kind, session: source } = await connectSource(deps, copy.ref.cluster, copy.ref.source, copy.ref.instance);
+      await using _source = source;
+      await using opened = await openAll(deps, copy);
+      let read = 0;
+      const wait = rateLimit(limits.bandwidth, signal());
+      return await copyShard({
+        source, chunking: kind.chunking, handle: copy.handle, folder: folderOf(copy), shard, destinations: opened.destinations, pool: deps.pool, ahead: deps.ahead, signal: signal(),
+        took: async (bytes) => {
+          read += bytes;
+          beat({ bytes: read });
+          await wait(bytes);
+        },
+        progress: (totals) => beat({ entries: totals.entries, bytes: read, storedBytes: totals.storedBytes }),
+      });
+    },
+    async checkShard(copy, shard, limits: Limits) {
+      await using opened = await openAll(deps, copy);
+      return await checkShard({ folder: folderOf(copy), shard, destinations: opened.destinations, pool: deps.pool, signal: signal(), took: rateLimit(limits.bandwidth, signal()) });
+    },
+    async buildIndex(copy, plan, destination) {
+      const { session: source } = await connectSource(deps, copy.ref.cluster, copy.ref.source, copy.ref.instance);
+      await using _source = source;
+      await using opened = await openAll(deps, { ...copy, destinations: [destination] });
+      return await buildIndex({ source, copy, plan, folder: folderOf(copy), destination: opened.destinations[0]!, ref: destination, pool: deps.pool, signal: signal(), progress: (entries) => beat({ entries }) });
+    },
+  };
+}
+
+function folderOf(copy: CopyTask): string {
+  return copyFolder(copy.run.runKey, copy.ref.source, copy.ref.instance, copy.attempt);
+}
+
+function signal(): AbortSignal {
+  return Context.current().cancellationSignal;
+}
+
+/** All destinations of a copy, each with the parent's index and what is known to be bad there. */
+async function openAll(deps: ActivityDependencies, copy: CopyTask): Promise<{ readonly destinations: readonly OpenDestination[] } & AsyncDisposable> {
+  await using stack = new AsyncDisposableStack();
+  const destinations: OpenDestination[] = [];
+  for (const ref of copy.destinations) {
+    const opened = stack.use(await openRepositoryOf(deps, ref.name, ref.repositoryId));
+    const { repository } = opened;
+    const from = copy.parent === null ? undefined : await readManifest(repository, copy.parent.setId);
+    const table = from?.sources.find((each) => each.source === copy.ref.source && each.instance === copy.ref.instance)?.table;
+    destinations.push({
+      name: ref.name, repository,
+      parent: table === undefined ? undefined : await openIndex(repository, deps.pool, table),
+      bad: copy.parent === null ? new Set() : await knownDamage(repository, copy.parent.setId),
+    });
+  }
+  const owned = stack.move();
+  return { destinations, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}

@@ -1,0 +1,21 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { heartbeat } from '@temporalio/activity';
+
+/** Progress of one shard, as `run show` and `run watch` see it before the shard ends. Versioned: an older reader must not choke on it. */
+export interface Beat {
+  readonly v: 1;
+  readonly entries?: number;
+  readonly bytes?: number;
+  readonly storedBytes?: number;
+  readonly line?: string;
+}
+
+/** The newest beat of the activity that runs here, so that the timer repeats it. */
+export const lastBeat = new AsyncLocalStorage<{ beat: Beat }>();
+
+/** Tells the engine that the activity lives and how far it is. Cheap: the SDK sends only now and then. */
+export function beat(progress: Omit<Beat, 'v'>): void {
+  const store = lastBeat.getStore();
+  if (store !== undefined) store.beat = { v: 1, ...progress };
+  heartbeat(store?.beat ?? { v: 1, ...progress });
+}

@@ -1,0 +1,80 @@
+import { Context } from '@temporalio/activity';
+import type { ClusterActivities } from '../contracts/activities.ts';
+import type { BackupPlan } from '../contracts/activities.ts';
+import { beginSet } from '../backupset/beginSet.ts';
+import { latestSet } from '../backupset/latestSet.ts';
+import { knownDamage, writeProof } from '../backupset/proofs.ts';
+import { readDescription } from '../backupset/sourceDescription.ts';
+import { sealSet } from '../backupset/sealSet.ts';
+import { verifySet } from '../backupset/verifySet.ts';
+import { writeHistory } from '../backupset/history.ts';
+import { removeTree } from '../backupset/removeTree.ts';
+import { setFolder } from '../backupset/layout.ts';
+import type { ParentRef, SourceRef } from '../contracts/run.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+import { beat } from './heartbeat.ts';
+import { createRepositoryOf, openRepositoryOf } from './openRepositoryOf.ts';
+
+type SetActivities = Pick<ClusterActivities, 'preflightDestination' | 'findParent' | 'beginSet' | 'sealSet' | 'verifySet' | 'cleanDestination' | 'recordHistory'>;
+
+/** Sets at the destinations: begun, sealed, verified, cleaned up after. */
+export function setActivities(deps: ActivityDependencies): SetActivities {
+  return {
+    async preflightDestination(name) {
+      await using opened = await createRepositoryOf(deps, name);
+      return { repositoryId: opened.repository.id };
+    },
+    async findParent(ref, task, destinations) {
+      return await findParent(deps, ref, task, destinations);
+    },
+    async beginSet(run, plan, destination, recoveryPoint) {
+      await using opened = await openRepositoryOf(deps, destination.name, destination.repositoryId);
+      await beginSet(opened.repository, { ...setOf(plan, destination.setId), runId: run.runId, recoveryPoint, productVersion: deps.version });
+    },
+    async sealSet(run, plan, destination, recoveryPoint, seals) {
+      await using opened = await openRepositoryOf(deps, destination.name, destination.repositoryId);
+      const partial = seals.length < plan.sources.length || seals.some((each) => each.gaps > 0);
+      await sealSet(opened.repository, { ...setOf(plan, destination.setId), runId: run.runId, recoveryPoint, productVersion: deps.version, partial, sources: seals.map(({ warnings: _, ...seal }) => seal) });
+    },
+    async verifySet(destination, setId, level) {
+      await using opened = await openRepositoryOf(deps, destination);
+      const result = await verifySet(opened.repository, deps.pool, setId, level, { signal: Context.current().cancellationSignal, onProgress: (done) => beat({ entries: done.checkedObjects, bytes: done.checkedBytes }) });
+      await writeProof(opened.repository, result);
+      return { ok: result.ok, checkedObjects: result.checkedObjects, checkedBytes: result.checkedBytes, damage: result.damage.length, damaged: result.damage.slice(0, 20).map((each) => `${each.object}: ${each.kind}`) };
+    },
+    async cleanDestination(run, destination, unsealed) {
+      await using opened = await openRepositoryOf(deps, destination);
+      const signal = Context.current().cancellationSignal;
+      await removeTree(opened.repository.session, `staging/${run.runKey}/`, signal);
+      if (unsealed !== null) await removeTree(opened.repository.session, `${setFolder(unsealed)}/`, signal);
+    },
+    async recordHistory(run, destination, record) {
+      await using opened = await openRepositoryOf(deps, destination);
+      await writeHistory(opened.repository, run.runId, record);
+    },
+  };
+}
+
+function setOf(plan: BackupPlan, setId: string): { readonly cluster: string; readonly task: string; readonly setId: string } {
+  return { cluster: plan.cluster, task: plan.task, setId };
+}
+
+/** One reading serves all destinations, so an increment needs the same newest set at each of them. */
+async function findParent(deps: ActivityDependencies, ref: SourceRef, task: string, destinations: readonly string[]): Promise<{ readonly parent: ParentRef | null; readonly because?: string }> {
+  const found: ParentRef[] = [];
+  const name = `${ref.source}@${ref.instance}`;
+  for (const destination of destinations) {
+    await using opened = await openRepositoryOf(deps, destination);
+    const manifest = await latestSet(opened.repository, ref.cluster, task, ref.source, ref.instance);
+    if (manifest === undefined) return { parent: null, ...(found.length === 0 ? {} : { because: `${destination} has no set of ${name} yet` }) };
+    const damage = await knownDamage(opened.repository, manifest.setId);
+    if ([...damage].some((key) => !key.startsWith('packs/'))) return { parent: null, because: `the index of set ${manifest.setId} at ${destination} is known to be damaged` };
+    const part = manifest.sources.find((each) => each.source === ref.source && each.instance === ref.instance)!;
+    const body = await readDescription(opened.repository, manifest, part);
+    if (JSON.stringify(body.selection) !== JSON.stringify(ref.selection)) return { parent: null, because: `what the task selects of ${name} changed since set ${manifest.setId}` };
+    found.push({ setId: manifest.setId, handle: body.handle, openKeys: body.openKeys, incrementsSinceFull: body.incrementsSinceFull });
+  }
+  const first = found[0]!;
+  if (found.some((each) => each.setId !== first.setId)) return { parent: null, because: `the destinations have different newest sets of ${name}` };
+  return { parent: first };
+}

@@ -1,0 +1,59 @@
+import { hash } from 'node:crypto';
+
+/** How content is cut at places that its bytes decide; recorded in repository.json. */
+export const cutting = { algorithm: 'gear-1', minBytes: 256 << 10, averageBytes: 1 << 20, maxBytes: 4 << 20 } as const;
+
+/** 256 fixed pseudo-random words: the first 4 bytes, little endian, of SHA-256 of "mrs-backup gear <i>". */
+function gearTable(): Uint32Array {
+  return Uint32Array.from({ length: 256 }, (_, i) => hash('sha256', `mrs-backup gear ${i}`, 'buffer').readUInt32LE(0));
+}
+
+/**
+ * Content-defined cutting with a gear hash: an insertion moves the cuts around it only. A cut lies after the byte where the upper 20 bits of the
+ * hash over the bytes since `minBytes` are zero (for content before `averageBytes`: upper 22; behind it: upper 18), or at `maxBytes`.
+ */
+export class ContentCutter {
+  readonly #gear = gearTable();
+  #buffer = new Uint8Array(cutting.maxBytes);
+  #length = 0;
+  #hash = 0;
+
+  /** Chunks that end within `bytes`. Each has a buffer of its own. */
+  push(bytes: Uint8Array): Uint8Array<ArrayBuffer>[] {
+    const chunks: Uint8Array<ArrayBuffer>[] = [];
+    for (let used = 0; used < bytes.length;) {
+      const part = bytes.subarray(used, used + cutting.maxBytes - this.#length);
+      const count = this.#scan(part);
+      this.#buffer.set(part.subarray(0, Math.abs(count)), this.#length);
+      this.#length += Math.abs(count);
+      used += Math.abs(count);
+      if (count < 0 || this.#length === cutting.maxBytes) chunks.push(this.#take());
+    }
+    return chunks;
+  }
+
+  /** The rest, if there is any. */
+  finish(): Uint8Array<ArrayBuffer>[] {
+    return this.#length === 0 ? [] : [this.#take()];
+  }
+
+  /** How many bytes of `part` belong to the chunk; negative when it ends with them. */
+  #scan(part: Uint8Array): number {
+    const gear = this.#gear;
+    let value = this.#hash;
+    for (let i = Math.max(0, cutting.minBytes - this.#length); i < part.length; i++) {
+      value = ((value << 1) + gear[part[i]!]!) | 0;
+      const shift = this.#length + i < cutting.averageBytes ? 10 : 14;
+      if (value >>> shift === 0) return -(i + 1);
+    }
+    this.#hash = value;
+    return part.length;
+  }
+
+  #take(): Uint8Array<ArrayBuffer> {
+    const chunk = this.#buffer.slice(0, this.#length);
+    this.#length = 0;
+    this.#hash = 0;
+    return chunk;
+  }
+}

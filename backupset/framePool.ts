@@ -1,0 +1,150 @@
+import { Worker } from 'node:worker_threads';
+import { Failure } from '../contracts/failure.ts';
+import type { FrameKeys } from './frame.ts';
+import type { FrameAnswer, FrameJob } from './frameJob.ts';
+
+/** Threads that hash, compress and encrypt: the processor work of everything the product stores and reads. */
+export interface FramePool extends AsyncDisposable {
+  /**
+   * Makes a frame of `raw`, whose buffer it takes over. One finished frame, header included, per key; the same object for equal keys.
+   * `itemDigests`: SHA-256 of the stretches in `items`.
+   */
+  encode(raw: Uint8Array<ArrayBuffer>, keys: readonly (FrameKeys | undefined)[], items?: readonly { readonly offset: number; readonly length: number }[]): Promise<{ rawDigest: string; itemDigests: string[]; frames: Uint8Array[] }>;
+  /** Opens exactly one frame and checks it. @throws Failure E_CORRUPT, E_FORMAT, E_KEY */
+  decode(stored: Uint8Array, keys: FrameKeys | undefined): Promise<Uint8Array>;
+  /** Like `decode`, with the digest of the raw bytes that was just checked. */
+  open(stored: Uint8Array, keys: FrameKeys | undefined): Promise<{ raw: Uint8Array; rawDigest: string }>;
+}
+
+type Result = Extract<FrameAnswer, { ok: true }>['result'];
+interface Waiting {
+  readonly job: FrameJob;
+  readonly transfer: ArrayBuffer[];
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** One in work and one ready, so that a thread never waits for the main thread. */
+const perThread = 2;
+
+export function createFramePool({ threads }: { readonly threads: number }): FramePool {
+  return new ThreadPool(threads);
+}
+
+/** A thread and what it was given. */
+class Thread {
+  readonly worker: Worker;
+  readonly jobs = new Map<number, Waiting>();
+
+  constructor(done: (thread: Thread) => void, died: (thread: Thread, why: unknown) => void) {
+    this.worker = new Worker(new URL('./frameWorker.ts', import.meta.url), { execArgv: [], name: 'frames' });
+    // Idle threads do not keep a command alive.
+    this.worker.unref();
+    this.worker.on('message', (answer: FrameAnswer) => {
+      const waiting = this.jobs.get(answer.job);
+      this.jobs.delete(answer.job);
+      if (answer.ok) waiting?.resolve(answer.result);
+      else waiting?.reject(new Failure(answer.code, answer.message));
+      done(this);
+    });
+    this.worker.on('messageerror', (error) => died(this, error));
+    this.worker.on('error', (error) => died(this, error));
+    this.worker.on('exit', (code) => died(this, `exit code ${code}`));
+  }
+}
+
+class ThreadPool implements FramePool {
+  readonly #queue: Waiting[] = [];
+  readonly #threads: Thread[] = [];
+  readonly #size: number;
+  #next = 0;
+  #closed = false;
+
+  constructor(threads: number) {
+    this.#size = Math.max(1, threads);
+  }
+
+  async encode(raw: Uint8Array<ArrayBuffer>, keys: readonly (FrameKeys | undefined)[], items: readonly { readonly offset: number; readonly length: number }[] = []): Promise<Result> {
+    const distinct: (FrameKeys | undefined)[] = [];
+    const places = keys.map((key) => {
+      const found = distinct.findIndex((each) => isSame(each, key));
+      return found >= 0 ? found : distinct.push(key) - 1;
+    });
+    const own = ownBuffer(raw);
+    const result = await this.#run({ job: this.#next++, op: 'encode', raw: own, keys: distinct.map(bare), items }, [own.buffer]);
+    return { ...result, frames: places.map((place) => result.frames[place]!) };
+  }
+
+  async decode(stored: Uint8Array, keys: FrameKeys | undefined): Promise<Uint8Array> {
+    return (await this.open(stored, keys)).raw;
+  }
+
+  async open(stored: Uint8Array, keys: FrameKeys | undefined): Promise<{ raw: Uint8Array; rawDigest: string }> {
+    const copy = new Uint8Array(stored);
+    const result = await this.#run({ job: this.#next++, op: 'decode', stored: copy, keys: bare(keys) }, [copy.buffer]);
+    return { raw: result.frames[0]!, rawDigest: result.rawDigest };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    const error = new Failure('E_INTERNAL', 'the frame threads were stopped');
+    for (const waiting of this.#queue.splice(0)) waiting.reject(error);
+    for (const thread of this.#threads) for (const waiting of thread.jobs.values()) waiting.reject(error);
+    await Promise.all(this.#threads.splice(0).map((thread) => thread.worker.terminate()));
+  }
+
+  #run(job: FrameJob, transfer: ArrayBuffer[]): Promise<Result> {
+    if (this.#closed) return Promise.reject(new Failure('E_INTERNAL', 'the frame threads were stopped'));
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ job, transfer, resolve, reject });
+      this.#dispatch();
+    });
+  }
+
+  #dispatch(): void {
+    while (this.#queue.length > 0) {
+      let free = this.#threads.reduce<Thread | undefined>((best, each) => (best === undefined || each.jobs.size < best.jobs.size ? each : best), undefined);
+      if ((free === undefined || free.jobs.size > 0) && this.#threads.length < this.#size) {
+        free = new Thread((thread) => this.#settled(thread), (thread, why) => this.#buried(thread, why));
+        this.#threads.push(free);
+      }
+      if (free === undefined || free.jobs.size >= perThread) return;
+      const waiting = this.#queue.shift()!;
+      if (free.jobs.size === 0) free.worker.ref();
+      free.jobs.set(waiting.job.job, waiting);
+      free.worker.postMessage(waiting.job, waiting.transfer);
+    }
+  }
+
+  #settled(thread: Thread): void {
+    if (thread.jobs.size === 0) thread.worker.unref();
+    this.#dispatch();
+  }
+
+  /** A thread that died takes its jobs with it; the next job gets a new one. */
+  #buried(thread: Thread, why: unknown): void {
+    const place = this.#threads.indexOf(thread);
+    if (place < 0) return;
+    this.#threads.splice(place, 1);
+    const error = new Failure('E_INTERNAL', 'a frame thread died', { cause: why });
+    for (const waiting of thread.jobs.values()) waiting.reject(error);
+    thread.jobs.clear();
+    void thread.worker.terminate();
+    if (!this.#closed) this.#dispatch();
+  }
+}
+
+/** Only what frames need travels to a thread. */
+function bare(keys: FrameKeys | undefined): FrameKeys | undefined {
+  return keys === undefined ? undefined : { idKey: new Uint8Array(keys.idKey), frameKey: new Uint8Array(keys.frameKey) };
+}
+
+function isSame(a: FrameKeys | undefined, b: FrameKeys | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return Buffer.compare(a.idKey, b.idKey) === 0 && Buffer.compare(a.frameKey, b.frameKey) === 0;
+}
+
+/** A view of a part of a buffer is copied: handing over the rest would take it away from its owner. */
+function ownBuffer(raw: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return raw.byteLength === raw.buffer.byteLength && !(raw instanceof Buffer && raw.byteLength <= Buffer.poolSize) ? raw : new Uint8Array(raw);
+}

@@ -1,0 +1,51 @@
+import { hash } from 'node:crypto';
+import { z } from 'zod';
+import { Failure } from '../contracts/failure.ts';
+import type { StorageSession } from '../storage/storageDriver.ts';
+
+/** The major version of everything this product writes; see the change list in docs/format.md. */
+export const formatVersion = 1;
+
+/** Lower-case hex SHA-256. */
+export const digestSchema = z.string().regex(/^[0-9a-f]{64}$/);
+/** A length or count in bytes that survives JSON. */
+export const countSchema = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+/** A content-addressed object. */
+export const objectRefSchema = z.object({ digest: digestSchema, length: countSchema });
+
+const versioned = z.object({ formatVersion: z.number().int() });
+
+/** Reads a whole object of at most `maxBytes`. @throws Failure E_CORRUPT when it is larger; what `get` throws. */
+export async function readObject(session: StorageSession, key: string, maxBytes: number, signal?: AbortSignal): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of session.get(key, undefined, signal)) {
+    length += part.length;
+    if (length > maxBytes) throw new Failure('E_CORRUPT', `${key} is larger than ${maxBytes} bytes, the most it may be`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts, length);
+}
+
+/** Checks text against a schema. @throws Failure E_FORMAT for another major version, E_CORRUPT for anything else that is wrong. */
+export function parseJson<T>(text: string | Uint8Array, schema: z.ZodType<T>, name: string): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(typeof text === 'string' ? text : new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(text));
+  } catch (cause) {
+    throw new Failure('E_CORRUPT', `${name} is not JSON`, { cause });
+  }
+  const version = versioned.safeParse(value);
+  if (version.success && version.data.formatVersion !== formatVersion) throw new Failure('E_FORMAT', `${name} has format version ${version.data.formatVersion}; this product reads version ${formatVersion}`);
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw new Failure('E_CORRUPT', `${name} does not have the form of docs/format.md: ${z.prettifyError(parsed.error).slice(0, 500)}`);
+  return parsed.data;
+}
+
+/** Stores JSON under a key. Returns what it weighs. */
+export async function putJson(session: StorageSession, key: string, value: unknown, signal?: AbortSignal): Promise<{ readonly digest: string; readonly length: number }> {
+  const bytes = Buffer.from(`${JSON.stringify(value, undefined, 1)}\n`);
+  const digest = hash('sha256', bytes);
+  await session.put(key, [bytes], { length: bytes.length, sha256: digest }, signal);
+  return { digest, length: bytes.length };
+}

@@ -1,0 +1,44 @@
+import { ExitCode } from '../failure.ts';
+import { interruptible } from '../interruptible.ts';
+import { option } from '../option.ts';
+import type { Noun } from '../program.ts';
+
+export const destinationCommands: Noun = {
+  name: 'destination',
+  description: 'Check the places that backups are kept at',
+  verbs: [
+    {
+      usage: 'check [name]',
+      description: 'Run the conformance suite against destinations; leaves nothing behind; exit code 1 when a case fails',
+      options: [option('--full', '1 GiB objects and 20,000 of them, instead of 64 MiB and 300')],
+      examples: ['destination check vault', 'destination check --full --output json'],
+      async action(context, [name], options) {
+        const config = await context.config();
+        const [{ checkDestination }, { findDriver }, { destinationOf, openSession }] = await Promise.all([
+          import('../../../storage/conformance.ts'), import('../../../storage/drivers.ts'), import('../../openRepositoryAt.ts'),
+        ]);
+        const size = options['full'] === true ? { largeBytes: 1024 ** 3, listed: 20_000 } : {};
+        const reports: { destination: string; type: string; capabilities: object; cases: { name: string; status: string; reason: string; seconds: number }[] }[] = [];
+        for (const each of name === undefined ? Object.keys(config.destinations) : [name]) {
+          const { type } = destinationOf(config, each);
+          const { capabilities } = findDriver(type);
+          const cases: (typeof reports)[number]['cases'] = [];
+          await interruptible(async (signal) => {
+            for await (const result of checkDestination(() => openSession(config, each), capabilities, { ...size, signal })) {
+              context.say(`${each}: ${result.name}: ${result.status}`);
+              cases.push(result);
+            }
+          });
+          reports.push({ destination: each, type, capabilities, cases });
+        }
+        const document = reports.length === 1 && reports[0] !== undefined ? reports[0] : { destinations: reports };
+        await context.output.result(document, () => context.output.table({
+          head: ['destination', 'case', 'status', 'seconds', 'reason'],
+          rows: reports.flatMap((report) => report.cases.map((each) => [report.destination, each.name, each.status, each.seconds.toFixed(2), each.reason])),
+          empty: 'no destination is configured',
+        }), reports);
+        if (reports.some((report) => report.cases.some((each) => each.status === 'failed'))) throw new ExitCode(1);
+      },
+    },
+  ],
+};

@@ -1,0 +1,116 @@
+import { Failure } from '../../../contracts/failure.ts';
+import type { VerificationLevel } from '../../../contracts/run.ts';
+import type { CommandContext } from '../context.ts';
+import { ExitCode } from '../failure.ts';
+import { bytesText, pairsText } from '../format.ts';
+import { interruptible } from '../interruptible.ts';
+import { option } from '../option.ts';
+import type { Noun } from '../program.ts';
+import { notBuilt } from './notBuilt.ts';
+
+/** Where the sets are: with a folder, nothing else is needed; no engine, no configuration. */
+const where = () => [
+  option('--destination <name|folder>', 'a destination of the configuration, or the folder of a repository').makeOptionMandatory(),
+  option('--key-file <file>', 'file with the key of an encrypted repository'),
+  option('--passphrase-file <file>', 'file with the passphrase of an encrypted repository'),
+];
+
+export const setCommands: Noun = {
+  name: 'set',
+  description: 'Backup sets: list, verify and extract with nothing but the repository',
+  verbs: [
+    {
+      usage: 'list',
+      description: 'The sets of a repository, oldest first',
+      options: [...where(), option('--cluster <name>', 'only of this cluster'), option('--task <name>', 'only of this task')],
+      examples: ['set list --destination vault', 'set list --destination /backup --output json'],
+      async action(context, _args, options) {
+        await using opened = await open(context, options);
+        const { listSets } = await import('../../../backupset/listSets.ts');
+        const { cluster, task } = options as { cluster?: string; task?: string };
+        const sets = [];
+        for await (const set of listSets(opened.repository)) {
+          if ((cluster !== undefined && set.cluster !== cluster) || (task !== undefined && set.task !== task)) continue;
+          sets.push(set);
+        }
+        await context.output.result({ sets }, () => context.output.table({
+          head: ['set', 'cluster', 'task', 'recovery point', 'kind', 'state', 'files', 'size', 'stored', 'verified'],
+          rows: sets.map((set) => [set.setId, set.cluster, set.task, set.recoveryPoint, set.kind, set.state, set.files, bytesText(set.bytes), bytesText(set.storedBytes), set.verified ?? '']),
+          empty: 'no set',
+        }), sets);
+      },
+    },
+    {
+      usage: 'show <set>',
+      description: 'A set: what is in it, and how it was proved',
+      options: where(),
+      examples: ['set show 20261124T010000Z-1a2b3c4d --destination vault', 'set show 20261124T010000Z-1a2b3c4d --destination /backup --output json'],
+      async action(context, [setId = ''], options) {
+        await using opened = await open(context, options);
+        const { readManifest } = await import('../../../backupset/readManifest.ts');
+        const manifest = await readManifest(opened.repository, setId);
+        await context.output.result(manifest, async () => `${pairsText([['set', manifest.setId], ['cluster', manifest.cluster], ['task', manifest.task], ['recovery point', manifest.recoveryPoint], ['written by', manifest.productVersion]])}\n${await context.output.table({
+          head: ['source', 'instance', 'kind', 'files', 'entries', 'size', 'stored', 'gaps'],
+          rows: manifest.sources.map((each) => [each.source, each.instance, each.kind, each.files, each.entries, bytesText(each.bytes), bytesText(each.storedBytes), each.gaps]),
+          empty: 'nothing',
+        })}`);
+      },
+    },
+    {
+      usage: 'verify <set>',
+      description: 'Check a set against its manifest; exit code 3 when something is damaged',
+      options: [...where(), option('--level <level>', 'presence: objects are there; stored: their digests; content: every byte, opened').choices(['presence', 'stored', 'content']).default('stored')],
+      examples: ['set verify 20261124T010000Z-1a2b3c4d --destination vault --level content', 'set verify 20261124T010000Z-1a2b3c4d --destination /backup --key-file key --output json'],
+      async action(context, [setId = ''], options) {
+        await using opened = await open(context, options);
+        const [{ verifySet }, { writeProof }, { createFramePool }] = await Promise.all([import('../../../backupset/verifySet.ts'), import('../../../backupset/proofs.ts'), import('../../../backupset/framePool.ts')]);
+        await using pool = createFramePool({ threads: 2 });
+        let saidMs = Date.now();
+        const result = await interruptible((signal) => verifySet(opened.repository, pool, setId, options['level'] as VerificationLevel, {
+          signal,
+          onProgress(done) {
+            if (Date.now() - saidMs < 5_000) return;
+            saidMs = Date.now();
+            context.say(`${done.checkedObjects} objects, ${bytesText(done.checkedBytes)} checked`);
+          },
+        }), 'nothing was changed; start it again');
+        // A repository that cannot be written to can be verified all the same.
+        await writeProof(opened.repository, result).catch((error: unknown) => context.say(`the proof is not kept: ${error instanceof Error ? error.message : String(error)}`));
+        await context.output.result(result, () => [`${result.setId}: ${result.ok ? 'ok' : `damaged, ${result.damage.length} objects`} (${result.level}, ${result.checkedObjects} objects, ${bytesText(result.checkedBytes)})`, ...result.damage.map((each) => `  ${each.kind}: ${each.object}${each.entries.length === 0 ? '' : ` hits ${each.entries.slice(0, 5).join(', ')}`}`)].join('\n'));
+        if (!result.ok) throw new ExitCode(3);
+      },
+    },
+    {
+      usage: 'extract <set> <source> <paths...>',
+      description: 'Write files of a set into a local folder, without any cluster; the source is named hdfs or hdfs@hacluster',
+      options: [...where(), option('--to <folder>', 'where to').makeOptionMandatory()],
+      examples: ['set extract 20261124T010000Z-1a2b3c4d hdfs@hacluster /data/sales --to out --destination vault', 'set extract 20261124T010000Z-1a2b3c4d dbservice databases/hivemeta --to out --destination /backup --output json'],
+      async action(context, [setId = '', source = '', ...paths], options) {
+        await using opened = await open(context, options);
+        const [{ extractEntries }, { readManifest }, { createFramePool }] = await Promise.all([import('../../../backupset/extractEntries.ts'), import('../../../backupset/readManifest.ts'), import('../../../backupset/framePool.ts')]);
+        const manifest = await readManifest(opened.repository, setId);
+        const found = manifest.sources.filter((each) => source === each.source || source === `${each.source}@${each.instance}`);
+        const one = found[0];
+        if (one === undefined || found.length > 1) {
+          throw new Failure('E_USAGE', one === undefined ? `the set ${setId} has no source ${source}` : `the set ${setId} has ${source} of several instances`, { hint: `sources: ${manifest.sources.map((each) => `${each.source}@${each.instance}`).join(', ')}` });
+        }
+        await using pool = createFramePool({ threads: 2 });
+        const result = await interruptible((signal) => extractEntries(opened.repository, pool, { setId, source: one.source, instance: one.instance, paths, to: String(options['to']), signal }), 'what was written so far is whole; start it again');
+        await context.output.result({ setId, ...result }, () => `${setId}: ${result.files} files, ${bytesText(result.bytes)} in ${String(options['to'])}`);
+      },
+    },
+    notBuilt('diff <set> <other>', 'What changed between two sets', ['set diff A B --destination vault', 'set diff A B --destination vault --output json'], 'set diff'),
+    notBuilt('keep <set>', 'Never delete a set', ['set keep A', 'set keep A --output json'], 'set keep'),
+    notBuilt('release <set>', 'The opposite of keep', ['set release A', 'set release A --output json'], 'set release'),
+    notBuilt('delete <set>', 'Delete a set', ['set delete A', 'set delete A --output json'], 'set delete'),
+    notBuilt('expire', 'Delete what retention no longer wants', ['set expire', 'set expire --output json'], 'set expire'),
+  ],
+};
+
+async function open(context: CommandContext, options: Readonly<Record<string, unknown>>) {
+  const { openRepositoryAt } = await import('../../openRepositoryAt.ts');
+  const { destination, keyFile, passphraseFile } = options as { destination: string; keyFile?: string; passphraseFile?: string };
+  if (keyFile !== undefined && passphraseFile !== undefined) throw new Failure('E_USAGE', '--key-file and --passphrase-file exclude each other');
+  return await openRepositoryAt({ destination, config: () => context.config(), keyFile, passphraseFile });
+}
+

@@ -1,0 +1,65 @@
+import { Command, Option } from 'commander';
+import { contextOf, type CommandContext } from './context.ts';
+
+/** What a command does; it prints its own result, or throws. */
+export type Action = (context: CommandContext, args: readonly string[], options: Readonly<Record<string, unknown>>) => Promise<void>;
+
+export interface CommandSpec {
+  /** `run <name>`, as commander wants it. */
+  readonly usage: string;
+  readonly description: string;
+  readonly options?: readonly Option[];
+  /** At least two, as they would be typed, without `mrs-backup`. */
+  readonly examples: readonly [string, string, ...string[]];
+  readonly action: Action;
+}
+
+/** A noun: its verbs, or what it does by itself. */
+export interface Noun {
+  readonly name: string;
+  readonly description: string;
+  readonly verbs: readonly CommandSpec[];
+}
+
+/** Builds the whole command line. Nothing is run yet. */
+export function createProgram(nouns: readonly Noun[], single: readonly CommandSpec[], version: string): Command {
+  const program = new Command('mrs-backup')
+    .description('Durable backup and recovery of Hadoop-family clusters')
+    .version(version, '--version', 'print the version')
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined, writeErr: () => undefined });
+  addGlobalOptions(program);
+  program.addHelpText('after', '\nExamples:\n  mrs-backup up --state /var/lib/mrs-backup\n  mrs-backup task run nightly\n');
+  for (const spec of single) add(program, spec, '');
+  for (const noun of nouns) {
+    const command = program.command(noun.name).description(noun.description);
+    prepare(command);
+    const [first, second] = noun.verbs;
+    command.addHelpText('after', `\nExamples:\n${[first, second ?? first].flatMap((verb) => (verb === undefined ? [] : [`  mrs-backup ${verb.examples[verb === first && second === undefined ? 1 : 0]}\n`])).join('')}${second === undefined ? `  mrs-backup ${first?.examples[0]}\n` : ''}`);
+    for (const verb of noun.verbs) add(command, verb, `${noun.name} `);
+  }
+  return program;
+}
+
+function add(parent: Command, spec: CommandSpec, _noun: string): void {
+  const command = parent.command(spec.usage).description(spec.description);
+  prepare(command);
+  for (const option of spec.options ?? []) command.addOption(option);
+  command.addHelpText('after', `\nExamples:\n${spec.examples.map((example) => `  mrs-backup ${example}\n`).join('')}`);
+  command.action(async () => {
+    await spec.action(contextOf(command), command.processedArgs.flatMap((value: unknown) => (value === undefined ? [] : Array.isArray(value) ? value.map(String) : [String(value)])), command.opts());
+  });
+}
+
+function prepare(command: Command): void {
+  command.exitOverride().configureOutput({ outputError: () => undefined, writeErr: () => undefined }).showSuggestionAfterError(true);
+  addGlobalOptions(command);
+}
+
+function addGlobalOptions(command: Command): void {
+  command
+    .addOption(new Option('--config <file>', 'configuration (else $MRS_BACKUP_CONFIG, else ./mrs-backup.yaml)'))
+    .addOption(new Option('--output <format>', 'how results are printed').choices(['text', 'json', 'jsonl']))
+    .addOption(new Option('--quiet', 'no progress, no notes'))
+    .addOption(new Option('--no-color', 'no colours').default(undefined));
+}

@@ -1,0 +1,53 @@
+import { workflowNames } from '../contracts/names.ts';
+import type { Engine } from './engine.ts';
+import { stateOf, type RunState } from './runView.ts';
+
+export interface RunRow {
+  readonly runId: string;
+  readonly kind: string;
+  readonly task: string | null;
+  readonly cluster: string | null;
+  readonly state: RunState;
+  readonly outcome: string | null;
+  readonly startedAt: string;
+  readonly closedAt: string | null;
+  readonly seconds: number | null;
+  readonly files: number | null;
+  readonly bytes: number | null;
+}
+
+export interface RunFilter {
+  readonly kind?: string | undefined;
+  readonly task?: string | undefined;
+  readonly cluster?: string | undefined;
+  readonly running?: boolean | undefined;
+  readonly limit: number;
+}
+
+const kinds = [workflowNames.backup, workflowNames.restore, workflowNames.mirror, workflowNames.verify];
+
+/** Runs the engine still knows, newest first. At most `limit`. */
+export async function listRuns(engine: Engine, filter: RunFilter): Promise<RunRow[]> {
+  const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
+  const query = [
+    filter.kind === undefined ? `WorkflowType IN (${kinds.map(quoted).join(', ')})` : `WorkflowType = ${quoted(filter.kind)}`,
+    ...(filter.task === undefined ? [] : [`BackupTask = ${quoted(filter.task)}`]),
+    ...(filter.cluster === undefined ? [] : [`BackupCluster = ${quoted(filter.cluster)}`]),
+    ...(filter.running === true ? ["ExecutionStatus = 'Running'"] : []),
+  ].join(' AND ');
+  return await engine.call(async () => {
+    const rows: RunRow[] = [];
+    for await (const info of engine.client.workflow.list({ query, pageSize: Math.min(filter.limit, 100) })) {
+      const attribute = (name: string): unknown => (info.searchAttributes as Record<string, unknown[] | undefined>)[name]?.[0];
+      const text = (name: string) => (typeof attribute(name) === 'string' ? (attribute(name) as string) : null);
+      const number = (name: string) => (typeof attribute(name) === 'number' ? (attribute(name) as number) : null);
+      rows.push({
+        runId: info.workflowId, kind: text('BackupKind') ?? info.type, task: text('BackupTask'), cluster: text('BackupCluster'),
+        state: stateOf(info.status.name), outcome: text('BackupOutcome'), startedAt: info.startTime.toISOString(), closedAt: info.closeTime?.toISOString() ?? null,
+        seconds: info.closeTime === undefined ? null : (info.closeTime.getTime() - info.startTime.getTime()) / 1000, files: number('BackupFiles'), bytes: number('BackupBytes'),
+      });
+      if (rows.length >= filter.limit) break;
+    }
+    return rows;
+  });
+}

@@ -1,0 +1,126 @@
+import type { Entry, Json } from '../../contracts/entry.ts';
+import { Failure } from '../../contracts/failure.ts';
+import type { HdfsStatus } from '../../protocols/webhdfs/webHdfs.ts';
+import type { RestoreTarget } from '../dataSource.ts';
+import { applyAttributes, applyPolicies } from './applyAttributes.ts';
+import { withCostlyAttributes } from './complete.ts';
+import type { Connection } from './connection.ts';
+import { entryOf, inheritedFrom, NOTHING_INHERITED } from './entryOf.ts';
+import { createOwnerMap, mapAclEntry } from './owners.ts';
+import { parentOf } from './paths.ts';
+import { readContent } from './readContent.ts';
+import { temporaryPrefix, unitOf, unitsOf, writtenPath, type Unit } from './targetPaths.ts';
+import { writeFile, type FileDefaults } from './writeFile.ts';
+
+/** The entries' part of a restoration, remembered per session: nothing here that cannot be asked again. */
+export interface RestoreEntries {
+  isRestored(entry: Entry, signal?: AbortSignal): Promise<boolean>;
+  write(entry: Entry, body: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void>;
+  settle(entry: Entry, signal?: AbortSignal): Promise<void>;
+  stat(entry: Entry, signal?: AbortSignal): Promise<Entry | undefined>;
+  read(entry: Entry, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+const REMEMBERED_DIRECTORIES = 10_000;
+
+export function createRestoreEntries(connection: Connection, target: RestoreTarget, defaults: () => Promise<FileDefaults>): RestoreEntries {
+  const { client } = connection;
+  const units = unitsOf(target);
+  const owners = createOwnerMap(target.mapping.owners);
+  const begun = new Map<string, Promise<number>>();
+  const directories = new Map<string, HdfsStatus>();
+
+  /** Ids of files grow for ever: what has a greater one than the staging folder was made after the restoration began. */
+  function begunAt(unit: Unit): Promise<number> {
+    let id = begun.get(unit.staging);
+    if (id === undefined) {
+      id = client.status(unit.staging).then((status) => status.fileId);
+      id.catch(() => begun.delete(unit.staging));
+      begun.set(unit.staging, id);
+    }
+    return id;
+  }
+
+  /** A file of ours bears its name only when it is whole, proved and has its times. */
+  async function isOurs(entry: Entry, status: HdfsStatus): Promise<boolean> {
+    return status.type === 'FILE' && status.length === entry.length && status.modificationTime === entry.attributes['modificationTime'] && status.fileId > (await begunAt(unitOf(units, entry.key)));
+  }
+
+  /** Where the entry is: where it was written, or after commitRestore where it belongs. */
+  async function find(entry: Entry, signal: AbortSignal | undefined): Promise<{ readonly path: string; readonly status: HdfsStatus } | undefined> {
+    const path = writtenPath(target, units, entry.key);
+    const status = await client.statusOrUndefined(path, signal);
+    if (status !== undefined) return { path, status };
+    const unit = unitOf(units, entry.key);
+    if (target.mode !== 'inPlace' || (await client.statusOrUndefined(unit.written, signal)) !== undefined) return undefined;
+    const after = await client.statusOrUndefined(entry.key, signal);
+    return after === undefined ? undefined : { path: entry.key, status: after };
+  }
+
+  async function directoryStatus(path: string, signal: AbortSignal | undefined): Promise<HdfsStatus> {
+    let status = directories.get(path);
+    if (status === undefined) {
+      status = await client.status(path, signal);
+      if (directories.size >= REMEMBERED_DIRECTORIES) directories.clear();
+      directories.set(path, status);
+    }
+    return status;
+  }
+
+  return {
+    async isRestored(entry, signal) {
+      if (entry.type !== 'file') return false; // directories cost one request either way
+      const status = await client.statusOrUndefined(writtenPath(target, units, entry.key), signal);
+      if (status === undefined) return false;
+      return target.existing === 'skip' && target.mode !== 'inPlace' ? status.type === 'FILE' : isOurs(entry, status);
+    },
+
+    async write(entry, body, signal) {
+      const path = writtenPath(target, units, entry.key);
+      if (entry.type === 'directory') {
+        await client.mkdirs(path, undefined, signal);
+        await applyPolicies(connection, target, entry, path, signal);
+        return;
+      }
+      if (entry.type === 'symlink') throw new Failure('E_UNSUPPORTED', `HDFS: ${entry.key} is a symbolic link, which WebHDFS servers do not create`);
+      await writeFile(connection, target, entry, path, body, await defaults(), async () => {
+        const status = await client.statusOrUndefined(path, signal);
+        return status !== undefined && isOurs(entry, status);
+      }, signal);
+    },
+
+    async settle(entry, signal) {
+      const path = writtenPath(target, units, entry.key);
+      const status = await client.status(path, signal);
+      for await (const page of client.listPaged(path, { startAfter: temporaryPrefix(target) }, signal)) {
+        const left = page.filter((child) => child.pathSuffix.startsWith(temporaryPrefix(target)));
+        for (const child of left) await client.delete(`${path}/${child.pathSuffix}`, {}, signal);
+        if (left.length < page.length || page.length === 0) break;
+      }
+      const existedBefore = status.fileId < (await begunAt(unitOf(units, entry.key)));
+      if (existedBefore && target.existing === 'skip') return;
+      await applyAttributes(connection, target, entry, path, status, signal);
+      directories.delete(path);
+    },
+
+    async stat(entry, signal) {
+      const found = await find(entry, signal);
+      if (found === undefined) return undefined;
+      const root = unitOf(units, entry.key).key === entry.key;
+      const inherited = root ? NOTHING_INHERITED : inheritedFrom(await directoryStatus(parentOf(found.path), signal));
+      const bare = entryOf(entry.key, found.status, inherited, await connection.policies());
+      const full = await withCostlyAttributes(connection, bare, found.path, signal);
+      const attributes: Record<string, Json> = { ...full.attributes };
+      attributes['owner'] = owners.from(found.status.owner, String(entry.attributes['owner']));
+      attributes['group'] = owners.from(found.status.group, String(entry.attributes['group']));
+      if (Array.isArray(attributes['acl'])) attributes['acl'] = (attributes['acl'] as string[]).map((one) => mapAclEntry(one, (name) => owners.from(name)));
+      return { ...full, attributes };
+    },
+
+    async *read(entry, signal) {
+      const found = await find(entry, signal);
+      if (found === undefined) throw new Failure('E_SOURCE_PATH', `HDFS: ${entry.key} is not at the target`);
+      yield* readContent(client, found.path, 0, found.status.length, signal);
+    },
+  };
+}

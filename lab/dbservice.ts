@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { chmod, chown, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import type { LabServer, ServerPlace } from './labServer.ts';
+import { launch, runTool, type Launch } from './processes.ts';
+
+const nobody = 65534;
+
+/** The metadata databases of the services in the lab. */
+export const databases: Readonly<Record<string, { readonly service: string; readonly owner: string }>> = {
+  hivemeta: { service: 'Hive', owner: 'hive' },
+  huemeta: { service: 'Hue', owner: 'hue' },
+  oozie: { service: 'Oozie', owner: 'oozie' },
+};
+
+/** PostgreSQL with a role and a database for every service. Superuser: postgres. */
+export const dbservice: LabServer = {
+  portRoles: ['port'],
+  processRoles: ['postgres'],
+  // Fast shutdown: clients are disconnected.
+  stopSignal: 'SIGINT',
+  endpoints: ({ ports }) => ({ postgres: `127.0.0.1:${ports['port']}` }),
+  prepare,
+  startProcess: (place) => launch(postgres(place, 'postgres', 'postgres', ['-D', join(place.folder, 'data'), '-p', String(place.ports['port']), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'shared_buffers=32MB'])),
+  isReady,
+  afterStart: createDatabases,
+};
+
+export function postgresBinaries(toolsFolder: string): string {
+  return join(toolsFolder, 'postgres', 'embedded_postgres', 'pginstall', 'bin');
+}
+
+/** File with the password of the superuser, or of a role. */
+export function passwordFile(place: Pick<ServerPlace, 'name' | 'secretsFolder'>, role?: string): string {
+  return join(place.secretsFolder, role === undefined ? place.name : `${place.name}.${role}`);
+}
+
+/** A connection as superuser. The caller ends it. */
+export async function connectDbservice(place: ServerPlace, database = 'postgres'): Promise<pg.Client> {
+  const client = new pg.Client({ host: '127.0.0.1', port: place.ports['port'], user: 'postgres', password: readFileSync(passwordFile(place), 'utf8'), database, connectionTimeoutMillis: 5000 });
+  // An idle connection that breaks is told by the next query.
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
+}
+
+async function prepare(place: ServerPlace): Promise<void> {
+  const data = join(place.folder, 'data');
+  if (existsSync(data)) return;
+  const password = await secret(passwordFile(place));
+  const fresh = join(place.folder, 'data.new');
+  await rm(fresh, { recursive: true, force: true });
+  await mkdir(fresh, { mode: 0o700 });
+  const passwords = join(place.folder, 'password.new');
+  await writeFile(passwords, password, { mode: 0o600 });
+  if (process.getuid?.() === 0) for (const path of [fresh, passwords]) await chown(path, nobody, nobody);
+  try {
+    await runTool(postgres(place, 'initdb', 'initdb', ['-D', fresh, '-U', 'postgres', '--auth=scram-sha-256', `--pwfile=${passwords}`, '-E', 'UTF8', '--locale=C.UTF-8']));
+  } finally {
+    await rm(passwords, { force: true });
+  }
+  await rename(fresh, data);
+}
+
+/** initdb and the server refuse root: they run as nobody then. */
+function postgres(place: ServerPlace, role: string, tool: string, args: readonly string[]): Launch {
+  const path = join(postgresBinaries(place.toolsFolder), tool);
+  const asNobody = process.getuid?.() === 0 ? ['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups', path] : [path];
+  return { command: asNobody[0]!, args: [...asNobody.slice(1), ...args], folder: place.folder, logFile: join(place.folder, `${role}.log`), env: { PATH: process.env['PATH'], HOME: place.folder, LC_ALL: 'C.UTF-8' } };
+}
+
+async function secret(file: string): Promise<string> {
+  if (existsSync(file)) return readFileSync(file, 'utf8');
+  const word = randomBytes(18).toString('base64url');
+  await writeFile(file, word, { mode: 0o600 });
+  await chmod(file, 0o600);
+  return word;
+}
+
+async function isReady(place: ServerPlace): Promise<boolean> {
+  try {
+    await (await connectDbservice(place)).end();
+    return true;
+  } catch (error) {
+    // A wrong password is not a server that is still starting.
+    if ((error as { code?: string }).code === '28P01') throw new Error(`${place.name}: the password in ${passwordFile(place)} is not that of the server`, { cause: error });
+    return false;
+  }
+}
+
+async function createDatabases(place: ServerPlace): Promise<void> {
+  const client = await connectDbservice(place);
+  try {
+    const has = async (sql: string, name: string) => (await client.query(sql, [name])).rowCount !== 0;
+    for (const [database, { owner }] of Object.entries(databases)) {
+      const password = await secret(passwordFile(place, owner));
+      if (!(await has('select 1 from pg_roles where rolname = $1', owner))) await client.query(`create role ${owner} login password ${pg.escapeLiteral(password)}`);
+      if (!(await has('select 1 from pg_database where datname = $1', database))) await client.query(`create database ${database} owner ${owner}`);
+    }
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,82 @@
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { LabServer, ServerPlace } from './labServer.ts';
+import { launch, runTool, type Launch } from './processes.ts';
+
+const openPackages = ['java.io', 'java.lang', 'java.lang.reflect', 'java.math', 'java.net', 'java.text', 'java.util', 'java.util.concurrent', 'java.util.zip', 'sun.security.util', 'sun.security.x509'];
+
+/**
+ * One NameService: a NameNode and a DataNode of its own. The superuser is the user of the operating system who runs it.
+ * `clusterId` is what the NameServices of one cluster have in common.
+ */
+export function hdfs(clusterId: string): LabServer {
+  return {
+    portRoles: ['rpc', 'http', 'data', 'dataHttp', 'dataIpc'],
+    processRoles: ['nameNode', 'dataNode'],
+    stopSignal: 'SIGTERM',
+    endpoints: ({ ports }) => ({ webhdfs: `http://127.0.0.1:${ports['http']}`, rpc: `hdfs://127.0.0.1:${ports['rpc']}` }),
+    prepare: (place) => prepare(place, clusterId),
+    startProcess: (place, role) => launch(java(place, role, role === 'nameNode' ? ['org.apache.hadoop.hdfs.server.namenode.NameNode'] : ['org.apache.hadoop.hdfs.server.datanode.DataNode'])),
+    isReady,
+  };
+}
+
+async function prepare(place: ServerPlace, clusterId: string): Promise<void> {
+  await mkdir(join(place.folder, 'conf'), { recursive: true });
+  await writeFile(join(place.folder, 'conf', 'core-site.xml'), xml({ 'fs.defaultFS': `hdfs://127.0.0.1:${place.ports['rpc']}`, 'hadoop.tmp.dir': join(place.folder, 'tmp') }));
+  await writeFile(join(place.folder, 'conf', 'hdfs-site.xml'), xml(settings(place)));
+  await writeFile(join(place.folder, 'conf', 'log4j.properties'), 'log4j.rootLogger=WARN,console\nlog4j.appender.console=org.apache.log4j.ConsoleAppender\nlog4j.appender.console.target=System.err\nlog4j.appender.console.layout=org.apache.log4j.PatternLayout\nlog4j.appender.console.layout.ConversionPattern=%d{ISO8601} %p %c{2}: %m%n\n');
+  // VERSION is the last file of a format: without it a broken-off one is done again (-force).
+  if (!existsSync(join(place.folder, 'name', 'current', 'VERSION'))) {
+    await runTool(java(place, 'format', ['org.apache.hadoop.hdfs.server.namenode.NameNode', '-format', '-clusterId', clusterId, '-force', '-nonInteractive']));
+  }
+}
+
+function settings({ folder, ports }: ServerPlace): Record<string, string> {
+  const at = (role: string) => `127.0.0.1:${ports[role]}`;
+  return {
+    'dfs.namenode.rpc-address': at('rpc'),
+    'dfs.namenode.http-address': at('http'),
+    'dfs.namenode.name.dir': join(folder, 'name'),
+    'dfs.datanode.data.dir': join(folder, 'data'),
+    'dfs.datanode.address': at('data'),
+    'dfs.datanode.http.address': at('dataHttp'),
+    'dfs.datanode.ipc.address': at('dataIpc'),
+    'dfs.datanode.hostname': '127.0.0.1',
+    'dfs.namenode.datanode.registration.ip-hostname-check': 'false',
+    'dfs.replication': '1',
+    'dfs.namenode.snapshot.capture.openfiles': 'true',
+    'dfs.namenode.acls.enabled': 'true',
+    'dfs.namenode.xattrs.enabled': 'true',
+    'dfs.namenode.safemode.extension': '0',
+    // Many blocks out of small files.
+    'dfs.namenode.fs-limits.min-block-size': '1024',
+    // Otherwise the DataNode waits 400 ms at the end of every small file it writes for a WebHDFS client.
+    'dfs.client.block.write.locateFollowingBlock.initial.delay.ms': '10',
+  };
+}
+
+function xml(properties: Readonly<Record<string, string>>): string {
+  const escape = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+  return `<configuration>\n${Object.entries(properties).map(([name, value]) => `<property><name>${name}</name><value>${escape(value)}</value></property>\n`).join('')}</configuration>\n`;
+}
+
+function java(place: ServerPlace, role: string, main: readonly string[]): Launch {
+  const { HADOOP_USER_NAME: _user, CLASSPATH: _classPath, ...env } = process.env;
+  const args = ['-XX:+IgnoreUnrecognizedVMOptions', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xmx192m', ...openPackages.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`), '-cp', `${join(place.folder, 'conf')}:${join(place.toolsFolder, 'hadoop', 'lib')}/*`, ...main];
+  return { command: 'java', args, folder: place.folder, logFile: join(place.folder, `${role}.log`), env };
+}
+
+/** Out of safe mode with its DataNode registered. */
+async function isReady({ ports }: ServerPlace): Promise<boolean> {
+  const bean = async (name: string): Promise<Record<string, unknown> | undefined> => {
+    const response = await fetch(`http://127.0.0.1:${ports['http']}/jmx?qry=Hadoop:service=NameNode,name=${name}`, { signal: AbortSignal.timeout(5000) });
+    return ((await response.json()) as { beans: Record<string, unknown>[] }).beans[0];
+  };
+  try {
+    return (await bean('FSNamesystem'))?.['NumLiveDataNodes'] === 1 && (await bean('NameNodeInfo'))?.['Safemode'] === '';
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,51 @@
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { databases, passwordFile, postgresBinaries } from './dbservice.ts';
+import type { ServerPlace } from './labServer.ts';
+
+/** Server of each service instance, per cluster. */
+export const clusters = {
+  prod: { hdfs: { hacluster: 'hdfs-a', ns2: 'hdfs-a-ns2' }, dbservice: 'dbservice' },
+  standby: { hdfs: { hacluster: 'hdfs-b', ns2: 'hdfs-b-ns2' }, dbservice: 'dbservice-b' },
+} as const;
+
+export interface LabConfig {
+  readonly stateFolder: string;
+  readonly toolsFolder: string;
+  /** Only of the servers that exist. */
+  readonly places: Readonly<Record<string, ServerPlace>>;
+  readonly enginePort: number;
+  readonly engineUiPort: number;
+}
+
+/** The configuration of mrs-backup for this lab. */
+export function labConfig(lab: LabConfig): string {
+  const { places } = lab;
+  const user = userInfo().username;
+  const webhdfs = (server: string) => [`http://127.0.0.1:${places[server]!.ports['http']}`];
+  const servicesOf = (cluster: (typeof clusters)[keyof typeof clusters]) => {
+    const instances = Object.entries(cluster.hdfs).filter(([, server]) => places[server] !== undefined);
+    const database = places[cluster.dbservice];
+    return {
+      ...(instances.length > 0 ? { HDFS: Object.fromEntries(instances.map(([name, server]) => [name, { webhdfs: webhdfs(server), user }])) } : {}),
+      ...(database !== undefined ? { DBService: { DBService: { host: '127.0.0.1', port: database.ports['port'], user: 'postgres', password: { file: passwordFile(database) }, binaries: postgresBinaries(lab.toolsFolder), databases } } } : {}),
+    };
+  };
+  const described = Object.entries(clusters).map(([name, cluster]) => [name, { services: servicesOf(cluster) }] as const).filter(([, { services }]) => Object.keys(services).length > 0);
+  const sources = [
+    ...(places['hdfs-a'] !== undefined ? [{ source: 'hdfs', instance: 'hacluster', paths: ['/data'] }] : []),
+    ...(places['hdfs-a-ns2'] !== undefined ? [{ source: 'hdfs', instance: 'ns2', paths: ['/warehouse'] }] : []),
+    ...(places['dbservice'] !== undefined ? [{ source: 'dbservice' }] : []),
+  ];
+  return stringify({
+    engine: { port: lab.enginePort, uiPort: lab.engineUiPort, state: join(lab.stateFolder, 'engine') },
+    clusters: Object.fromEntries(described),
+    destinations: {
+      vault: { type: 'LocalDir', path: join(lab.stateFolder, 'vault'), allowRootFileSystem: true },
+      ...(places['hdfs-a'] !== undefined ? { onprod: { type: 'LocalHDFS', cluster: 'prod', instance: 'hacluster', path: '/mrs-backup' } } : {}),
+      ...(places['hdfs-b'] !== undefined ? { onstandby: { type: 'RemoteHDFS', webhdfs: webhdfs('hdfs-b'), user, path: '/mrs-backup' } } : {}),
+    },
+    ...(sources.length > 0 ? { tasks: { nightly: { cluster: 'prod', sources, destinations: ['vault'], policy: { incremental: true } } } } : {}),
+  }, { aliasDuplicateObjects: false });
+}

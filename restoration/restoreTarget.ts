@@ -1,0 +1,15 @@
+import type { RestoreTask } from '../contracts/activities.ts';
+import type { RestoreRequest, RestoreStep } from '../contracts/restoration.ts';
+import type { RestoreTarget } from '../components/dataSource.ts';
+import type { SourceDescriptionBody } from '../backupset/sourceDescription.ts';
+
+/** What a data source needs to know to restore one step: from the plan, and from what the set says about the source. */
+export function restoreTarget(planId: string, step: Pick<RestoreStep, 'fromInstance'>, how: Pick<RestoreTask | RestoreRequest, 'mode' | 'existing' | 'mapping' | 'only'>, description: SourceDescriptionBody): RestoreTarget {
+  return {
+    name: planId.toLowerCase().replace(/[^a-z0-9.-]/g, '-'),
+    mode: how.mode, existing: how.existing, mapping: how.mapping, only: how.only,
+    fromInstance: step.fromInstance,
+    description: { version: description.version, inventory: description.inventory, warnings: description.warnings },
+    selection: description.selection,
+  };
+}

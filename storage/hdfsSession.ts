@@ -1,0 +1,290 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { Failure } from '../contracts/failure.ts';
+import { FileChecksum } from '../protocols/webhdfs/fileChecksum.ts';
+import type { HdfsStatus, WebHdfs } from '../protocols/webhdfs/webHdfs.ts';
+import { WebHdfsError } from '../protocols/webhdfs/webHdfsError.ts';
+import { checkedBody } from './checkedBody.ts';
+import { hdfsFailure, isNotFound } from './hdfsFailure.ts';
+import { TEMPORARY_FOLDER, encodeKey } from './keyNames.ts';
+import { listTree, type TreeChild } from './listTree.ts';
+import type { ByteRange, PutExpectation, StorageSession, StoredObject } from './storageDriver.ts';
+
+/** What an open HDFS destination knows. The client is closed with the session. */
+export interface HdfsSessionParts {
+  readonly client: WebHdfs;
+  /** Absolute, without a slash at the end. */
+  readonly root: string;
+  /** How to name the destination in messages. */
+  readonly shown: string;
+  /** Inode of the root: HDFS makes missing parents by itself, so a root that was removed would come back in silence. */
+  readonly rootId: number;
+  readonly blockSize: number;
+  readonly bytesPerChecksum: number;
+  readonly replication: number;
+}
+
+const FILE_MODE = '600';
+const FOLDER_MODE = '700';
+const SWEPT_AT_ONCE = 1000;
+/** A concurrent `remove` may prune the folder we just made, a concurrent `put` replace what we read: each round, somebody else made progress. */
+const ROUNDS = 20;
+
+/**
+ * A folder of an HDFS. Objects are written under a temporary name, compared by length and HDFS's own checksum with what was sent
+ * (a connection that breaks leaves a shorter file that looks complete), and published by a rename that replaces atomically.
+ */
+export class HdfsSession implements StorageSession {
+  readonly #parts: HdfsSessionParts;
+  readonly #hdfs: WebHdfs;
+  #hasTemporaryFolder = false;
+
+  constructor(parts: HdfsSessionParts) {
+    this.#parts = parts;
+    this.#hdfs = parts.client;
+  }
+
+  async put(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, signal?: AbortSignal): Promise<void> {
+    const path = this.#at(encodeKey(key));
+    const what = this.#what(key);
+    const { blockSize, bytesPerChecksum, replication } = this.#parts;
+    const temporary = this.#at(`${TEMPORARY_FOLDER}/${Date.now().toString(36)}-${randomBytes(12).toString('hex')}`);
+    await this.#assertRoot(signal);
+    try {
+      if (!this.#hasTemporaryFolder) await this.#io(what, () => this.#hdfs.mkdirs(this.#at(TEMPORARY_FOLDER), FOLDER_MODE, signal));
+      this.#hasTemporaryFolder = true;
+      const checksum = blockSize % bytesPerChecksum === 0 ? new FileChecksum(blockSize, bytesPerChecksum) : undefined;
+      const counted = tapped(checkedBody(body, expected, what, signal), (block) => checksum?.update(block));
+      await this.#io(what, () => this.#hdfs.create(temporary, counted, { overwrite: true, length: expected.length, replication, blockSize, permission: FILE_MODE }, signal));
+      await this.#compare(temporary, expected, checksum?.digest(), what, signal);
+      await this.#publish(temporary, path, what, signal);
+      await this.#assertRoot(signal);
+    } catch (error) {
+      await this.#discard(temporary);
+      throw error;
+    }
+  }
+
+  async *get(key: string, range?: ByteRange, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+    const path = this.#at(encodeKey(key));
+    const what = this.#what(key);
+    for (let round = 1; ; round++) {
+      const status = await this.#file(path, what, signal);
+      if (status === undefined) {
+        await this.#assertRoot(signal);
+        throw new Failure('E_OBJECT_NOT_FOUND', `there is no ${what}`);
+      }
+      const offset = range?.offset ?? 0;
+      const length = range?.length ?? status.length;
+      if (offset + length > status.length) throw new Failure('E_CORRUPT', `bytes ${offset} to ${offset + length} asked of ${status.length}: ${what}`);
+      let begun = false;
+      try {
+        // By inode, so that these are bytes of the file whose length was just read, whatever is published under its name meanwhile.
+        for await (const chunk of this.#hdfs.open(`/.reserved/.inodes/${status.fileId}`, offset, length, signal)) {
+          begun = true;
+          yield chunk;
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof WebHdfsError)) throw error;
+        if (!isNotFound(error)) throw hdfsFailure(error, what);
+        if (begun || round >= ROUNDS) throw new Failure('E_DESTINATION_UNREACHABLE', `replaced while it was read: ${what}`, { cause: error });
+      }
+    }
+  }
+
+  async stat(key: string, signal?: AbortSignal): Promise<{ readonly length: number } | undefined> {
+    const status = await this.#file(this.#at(encodeKey(key)), this.#what(key), signal);
+    if (status !== undefined) return { length: status.length };
+    await this.#assertRoot(signal);
+    return undefined;
+  }
+
+  async *list(prefix: string, signal?: AbortSignal): AsyncGenerator<StoredObject> {
+    await this.#assertRoot(signal);
+    const measure = async (path: string): Promise<number | undefined> => (await this.#file(this.#at(path), path, signal))?.length;
+    yield* listTree({ children: (path) => this.#children(path, signal), measure }, prefix, signal);
+    // A root that went away while it was listed looks like an empty one.
+    await this.#assertRoot(signal);
+  }
+
+  async remove(key: string, signal?: AbortSignal): Promise<void> {
+    const path = this.#at(encodeKey(key));
+    const what = this.#what(key);
+    await this.#assertRoot(signal);
+    if ((await this.#file(path, what, signal)) !== undefined) await this.#io(what, () => this.#hdfs.delete(path, {}, signal));
+    for (let folder = parentOf(path); folder !== this.#parts.root; folder = parentOf(folder)) {
+      try {
+        await this.#hdfs.delete(folder, {}, signal);
+      } catch (error) {
+        if (isNotFound(error)) continue;
+        if (error instanceof WebHdfsError && /NotEmpty|non empty/i.test(`${error.exception} ${error.message}`)) break;
+        throw hdfsFailure(error, what);
+      }
+    }
+  }
+
+  /** What the DataNodes have left, or the quota of the root if that is less, in bytes of objects: replicas are counted off. */
+  async space(signal?: AbortSignal): Promise<{ readonly freeBytes: number | undefined; readonly totalBytes: number | undefined }> {
+    const { root, shown, replication } = this.#parts;
+    await this.#assertRoot(signal);
+    const beans = await this.#io(shown, () => this.#hdfs.jmx('Hadoop:service=NameNode,name=FSNamesystem', signal)).catch((error: unknown) => {
+      // An administrator may have closed that page; the NameNode answered the line above.
+      if (error instanceof Failure && error.code === 'E_DESTINATION_DENIED') return [];
+      throw error;
+    });
+    const quota = await this.#io(shown, () => this.#hdfs.quotaUsage(root, signal));
+    const hasQuota = quota.spaceQuota >= 0;
+    const remaining = numberOf(beans[0]?.['CapacityRemaining']);
+    const capacity = numberOf(beans[0]?.['CapacityTotal']);
+    const least = (a: number | undefined, b: number | undefined): number | undefined => {
+      const smaller = a === undefined ? b : b === undefined ? a : Math.min(a, b);
+      return smaller === undefined ? undefined : Math.max(0, Math.floor(smaller / replication));
+    };
+    return {
+      freeBytes: least(remaining, hasQuota ? quota.spaceQuota - quota.spaceConsumed : undefined),
+      totalBytes: least(capacity, hasQuota ? quota.spaceQuota : undefined),
+    };
+  }
+
+  async sweep(olderThanMs: number, signal?: AbortSignal): Promise<readonly string[]> {
+    const folder = this.#at(TEMPORARY_FOLDER);
+    await this.#assertRoot(signal);
+    const probe = `${folder}/now-${randomBytes(8).toString('hex')}`;
+    const old: string[] = [];
+    await this.#io(folder, async () => {
+      // Ages are measured by the clock that stamps the files: the NameNode's.
+      await this.#hdfs.mkdirs(probe, FOLDER_MODE, signal);
+      try {
+        const now = (await this.#hdfs.status(probe, signal)).modificationTime;
+        for await (const page of this.#hdfs.listPaged(folder, {}, signal)) {
+          for (const { type, pathSuffix, modificationTime } of page) {
+            if (type === 'FILE' && now - modificationTime >= olderThanMs && old.length < SWEPT_AT_ONCE) old.push(pathSuffix);
+          }
+          if (old.length >= SWEPT_AT_ONCE) break;
+        }
+      } finally {
+        await this.#hdfs.delete(probe).catch(() => {});
+      }
+      for (const name of old) await this.#hdfs.delete(`${folder}/${name}`, {}, signal);
+    });
+    return old.map((name) => `${TEMPORARY_FOLDER}/${name}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#hdfs[Symbol.asyncDispose]();
+  }
+
+  #at(path: string): string {
+    return path === '' ? this.#parts.root : `${this.#parts.root}/${path}`;
+  }
+
+  #what(key: string): string {
+    return `${key} in ${this.#parts.shown}`;
+  }
+
+  async #io<T>(what: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      throw hdfsFailure(error, what);
+    }
+  }
+
+  /** @throws Failure E_DESTINATION_PATH when the root is not the folder this session opened. */
+  async #assertRoot(signal: AbortSignal | undefined): Promise<void> {
+    const { root, rootId, shown } = this.#parts;
+    signal?.throwIfAborted();
+    const status = await this.#io(shown, () => this.#hdfs.statusOrUndefined(root, signal));
+    if (status === undefined) throw new Failure('E_DESTINATION_PATH', `${shown} is gone`);
+    if (status.fileId !== rootId) throw new Failure('E_DESTINATION_PATH', `${shown} is not the folder it was when it was opened`);
+  }
+
+  async #file(path: string, what: string, signal: AbortSignal | undefined): Promise<HdfsStatus | undefined> {
+    try {
+      const status = await this.#hdfs.status(path, signal);
+      return status.type === 'FILE' ? status : undefined;
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw hdfsFailure(error, what);
+    }
+  }
+
+  async *#children(path: string, signal: AbortSignal | undefined): AsyncGenerator<TreeChild> {
+    try {
+      for await (const page of this.#hdfs.listPaged(this.#at(path), {}, signal)) {
+        for (const { pathSuffix, type, length } of page) {
+          if (pathSuffix !== '' && type !== 'SYMLINK') yield { name: pathSuffix, isFolder: type === 'DIRECTORY', length };
+        }
+      }
+    } catch (error) {
+      if (!isNotFound(error)) throw hdfsFailure(error, `${path} in ${this.#parts.shown}`);
+    }
+  }
+
+  /**
+   * Compares a temporary file with what was sent: by the checksum HDFS keeps where ours is of the same kind, else by reading it back
+   * (erasure coded, or another size of checksum chunks on the DataNodes).
+   */
+  async #compare(path: string, expected: PutExpectation, checksum: string | undefined, what: string, signal: AbortSignal | undefined): Promise<void> {
+    const differs = (how: string): Failure => new Failure('E_DESTINATION_UNREACHABLE', `HDFS holds ${how} of ${what}; nothing was stored`, { hint: 'a connection was cut or damaged on the way; it is written again' });
+    const status = await this.#io(what, () => this.#hdfs.status(path, signal));
+    if (status.length !== expected.length) throw differs(`${status.length} of ${expected.length} bytes`);
+    if (status.length === 0) return;
+    const stored = await this.#io(what, () => this.#hdfs.checksum(path, signal));
+    const comparable = checksum !== undefined && !status.ecBit && stored.algorithm.endsWith(`MD5-of-${this.#parts.bytesPerChecksum}CRC32C`) && status.blockSize === this.#parts.blockSize;
+    if (comparable) {
+      if (stored.hex !== checksum) throw differs('another checksum');
+      return;
+    }
+    const hash = createHash('sha256');
+    await this.#io(what, async () => {
+      for await (const chunk of this.#hdfs.open(path, 0, status.length, signal)) hash.update(chunk);
+    });
+    if (hash.digest('hex') !== expected.sha256) throw differs('other bytes');
+  }
+
+  /**
+   * Removes a temporary file after a failure, without the signal: it is owed also after an abort. A DataNode whose client went away
+   * may make the file only now, hence the second look. What cannot be removed is swept later.
+   */
+  async #discard(temporary: string): Promise<void> {
+    try {
+      if (await this.#hdfs.delete(temporary)) return;
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      await this.#hdfs.delete(temporary);
+    } catch {
+      // The failure that led here is the one to tell.
+    }
+  }
+
+  async #publish(temporary: string, path: string, what: string, signal: AbortSignal | undefined): Promise<void> {
+    for (let round = 1; ; round++) {
+      try {
+        await this.#hdfs.rename(temporary, path, { overwrite: true }, signal);
+        return;
+      } catch (error) {
+        if (!isNotFound(error) || round >= ROUNDS) throw hdfsFailure(error, what);
+        if ((await this.#file(temporary, what, signal)) === undefined) {
+          throw new Failure('E_DESTINATION_UNREACHABLE', `the temporary file of ${what} was removed while it was written`, { cause: error });
+        }
+        await this.#assertRoot(signal);
+        await this.#io(what, () => this.#hdfs.mkdirs(parentOf(path), FOLDER_MODE, signal));
+      }
+    }
+  }
+}
+
+async function* tapped(blocks: AsyncIterable<Uint8Array>, see: (block: Uint8Array) => void): AsyncGenerator<Uint8Array> {
+  for await (const block of blocks) {
+    see(block);
+    yield block;
+  }
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'));
+}
+
+function numberOf(value: unknown): number | undefined {
+  return typeof value === 'number' && value >= 0 ? value : undefined;
+}

@@ -1,0 +1,88 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { localDir } from '../../storage/localDir.ts';
+import { sampleBody } from '../../storage/sampleBody.ts';
+import type { StorageSession } from '../../storage/storageDriver.ts';
+
+// Real faults of a real file system: a small tmpfs of its own. Mounting needs root; without it these tests fail, they do not skip.
+const run = promisify(execFile);
+let mountPoint: string;
+
+beforeEach(async () => {
+  mountPoint = await mkdtemp(join(tmpdir(), 'mrs-backup-faults-'));
+  await run('mount', ['-t', 'tmpfs', '-o', 'size=4m,mode=0700', 'tmpfs', mountPoint]);
+});
+
+afterEach(async () => {
+  await run('umount', ['-l', mountPoint]).catch(() => {});
+  await rm(mountPoint, { recursive: true, force: true });
+});
+
+async function open(): Promise<StorageSession> {
+  return await localDir.open({ type: 'LocalDir', path: join(mountPoint, 'vault') }, { name: 'vault', readSecret: async () => '' });
+}
+
+async function put(session: StorageSession, key: string, length: number): Promise<void> {
+  const sample = sampleBody(length, key);
+  await session.put(key, sample.body(), sample);
+}
+
+async function lengthsOf(session: StorageSession): Promise<Record<string, number>> {
+  const lengths: Record<string, number> = {};
+  for await (const { key, length } of session.list('')) lengths[key] = length;
+  return lengths;
+}
+
+test('a full file system is said, nothing half is left, and writing goes on when there is space again', async () => {
+  await using session = await open();
+  await put(session, 'first', 2_000_000);
+  expect((await session.space()).freeBytes).toBeLessThan(2_500_000);
+  await expect(put(session, 'second', 3_000_000)).rejects.toMatchObject({ code: 'E_DESTINATION_FULL' });
+  expect(await lengthsOf(session)).toEqual({ first: 2_000_000 });
+  expect(await readdir(join(mountPoint, 'vault', '.tmp'))).toEqual([]);
+  await session.remove('first');
+  await put(session, 'second', 3_000_000);
+  expect(await lengthsOf(session)).toEqual({ second: 3_000_000 });
+});
+
+test('a file system that became read-only is said, and is still read', async () => {
+  await using session = await open();
+  await put(session, 'first', 1000);
+  await run('mount', ['-o', 'remount,ro', mountPoint]);
+  await expect(put(session, 'second', 10)).rejects.toMatchObject({ code: 'E_DESTINATION_READ_ONLY' });
+  await expect(session.remove('first')).rejects.toMatchObject({ code: 'E_DESTINATION_READ_ONLY' });
+  await expect(session.sweep(0)).rejects.toMatchObject({ code: 'E_DESTINATION_READ_ONLY' });
+  expect(await lengthsOf(session)).toEqual({ first: 1000 });
+  await using later = await open();
+  expect(await later.stat('first')).toEqual({ length: 1000 });
+  await run('mount', ['-o', 'remount,rw', mountPoint]);
+  await put(session, 'second', 10);
+});
+
+test('an unmount under a running write is said, and nothing goes into the folder beneath', async () => {
+  await using session = await open();
+  await put(session, 'first', 1000);
+  const sample = sampleBody(3_000_000, 'second');
+  const body = async function* (): AsyncGenerator<Uint8Array> {
+    let blocks = 0;
+    for await (const block of sample.body()) {
+      if (++blocks === 2) await run('umount', ['-l', mountPoint]);
+      yield block;
+    }
+  };
+  await expect(session.put('second', body(), sample)).rejects.toMatchObject({ code: 'E_DESTINATION_PATH' });
+  await expect(session.stat('first')).resolves.toEqual({ length: 1000 });
+  await expect(session.stat('second')).rejects.toMatchObject({ code: 'E_DESTINATION_PATH' });
+  await expect(lengthsOf(session)).rejects.toMatchObject({ code: 'E_DESTINATION_PATH' });
+  expect(await readdir(mountPoint)).toEqual([]);
+});
+
+test('a destination that is not mounted is on the root file system, or not there: refused either way, and not made', async () => {
+  await run('umount', [mountPoint]);
+  await expect(open()).rejects.toMatchObject({ code: 'E_DESTINATION_PATH' });
+  expect(await readdir(mountPoint)).toEqual([]);
+});

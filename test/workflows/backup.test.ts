@@ -1,0 +1,147 @@
+import { randomUUID } from 'node:crypto';
+import { WorkflowFailedError } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { controlQueue, queries, updates, workflowIds } from '../../contracts/names.ts';
+import type { BackupOutcome, RunProgress } from '../../contracts/run.ts';
+import { failure, scriptedActivities, untilCancelled, type Script } from './scriptedActivities.ts';
+import { openWorkflowLab, type WorkflowLab } from './workflowLab.ts';
+
+let lab: WorkflowLab;
+beforeAll(async () => { lab = await openWorkflowLab(); });
+afterAll(async () => { await lab?.close(); });
+
+const start = () => lab.env.client.workflow.start('backup', { taskQueue: controlQueue, workflowId: workflowIds.backup('prod', 'nightly', randomUUID()), args: [{ cluster: 'prod', task: 'nightly' }] });
+
+async function run(script: Script, shards?: number) {
+  const scripted = scriptedActivities(script, shards);
+  const result = await lab.during(scripted.activities, async () => {
+    const handle = await start();
+    return await handle.result().then((outcome: unknown) => ({ outcome: outcome as BackupOutcome, error: undefined }), (error: unknown) => ({ outcome: undefined, error: error as WorkflowFailedError }));
+  });
+  return { ...result, ...scripted };
+}
+
+describe('a backup run', () => {
+  it('takes all handles before it copies, seals every destination, keeps only the handle for the next increment', async () => {
+    const { outcome, world, calls } = await run({});
+    expect(outcome?.outcome).toBe('sealed');
+    expect(outcome?.setIds).toEqual([expect.stringMatching(/^20261124T010203Z-[0-9a-f]{8}$/)]);
+    expect(calls.lastIndexOf('takeHandle')).toBeLessThan(calls.indexOf('copyShard'));
+    expect(calls.lastIndexOf('buildIndex')).toBeLessThan(calls.indexOf('sealSet'));
+    expect([...world.sealed].sort()).toEqual(['second', 'vault']);
+    expect([...world.handles]).toEqual([expect.stringMatching(/^hdfs@hacluster\/mrs-backup\.nightly\./)]);
+    expect(world.staging.size).toBe(0);
+    expect(world.copied.size).toBe(2 * 2 * 3);
+  });
+
+  it('copies a shard again that read back wrong', async () => {
+    const { outcome, calls } = await run({ checkShard: (call) => (call === 1 ? false : undefined) });
+    expect(outcome?.outcome).toBe('sealed');
+    expect(calls.filter((each) => each === 'copyShard')).toHaveLength(2 * 3 + 1);
+  });
+
+  it('takes a lost handle anew, plans again, and says so', async () => {
+    const { outcome, world } = await run({ copyShard: (call, copy) => { if (call === 4 && copy.attempt === 1) throw failure('E_HANDLE_LOST', 'the snapshot is gone'); } });
+    expect(outcome?.outcome).toBe('sealed');
+    expect(outcome?.sources.flatMap((each) => each.warnings).join()).toContain('was lost (the snapshot is gone)');
+    expect(Math.max(...world.copied.values())).toBe(2);
+  });
+
+  it('waits out a destination that is gone for a while', async () => {
+    const { outcome, calls } = await run({ copyShard: (call) => { if (call <= 5) throw failure('E_DESTINATION_UNREACHABLE', 'vault: gone', true, { destination: 'vault' }); } });
+    expect(outcome?.outcome).toBe('sealed');
+    expect(calls.filter((each) => each === 'copyShard').length).toBeGreaterThanOrEqual(6 + 5);
+  });
+
+  it('goes on without a destination that fails for good, and is partial', async () => {
+    const { outcome, world } = await run({ copyShard: (_, copy) => { if (copy.destinations.some((each) => each.name === 'second')) throw failure('E_DESTINATION_DENIED', 'second: denied', false, { destination: 'second' }); } });
+    expect(outcome?.outcome).toBe('partial');
+    expect([...world.sealed]).toEqual(['vault']);
+    expect([...world.begun]).toEqual(['vault']);
+    expect(outcome?.destinations.find((each) => each.name === 'second')).toMatchObject({ state: 'failed', failure: { code: 'E_DESTINATION_DENIED' } });
+  });
+
+  it('seals the other sources when one fails for good', async () => {
+    const { outcome, world } = await run({ planShards: (_, copy) => { if (copy.ref.source === 'dbservice') throw failure('E_SOURCE_DENIED', 'no right to dump'); } });
+    expect(outcome?.outcome).toBe('partial');
+    expect(outcome?.sources.map((each) => each.source)).toEqual(['hdfs']);
+    expect(outcome?.failures).toMatchObject([{ code: 'E_SOURCE_DENIED', about: 'dbservice@DBService' }]);
+    expect(world.sealed.size).toBe(2);
+  });
+
+  it('refuses before it touches anything when a check fails', async () => {
+    const { error, calls, world } = await run({ preflightSource: () => { throw failure('E_PREFLIGHT', 'safe mode'); } });
+    expect(String((error?.cause as Error).cause ?? error?.cause)).toContain('safe mode');
+    expect(calls).not.toContain('takeHandle');
+    expect(world.begun.size).toBe(0);
+  });
+
+  it('survives a history that grows long by continuing as new', async () => {
+    const { outcome, world } = await run({}, 1500);
+    expect(outcome?.sources.map((each) => each.files)).toEqual([15_000, 15_000]);
+    expect(world.copied.size).toBe(2 * 2 * 1500);
+  }, 240_000);
+});
+
+describe('whatever step fails', () => {
+  const steps = ['takeHandle', 'beginSet', 'findParent', 'planShards', 'copyShard', 'checkShard', 'buildIndex', 'sealSet', 'verifySet'] as const;
+  it.each(steps)('%s failing for good leaves nothing behind but what was sealed', async (step) => {
+    const { outcome, error, world } = await run({ [step]: () => { throw failure('E_SOURCE_DENIED', `${step} refused`); } });
+    expect(outcome === undefined ? error : outcome.outcome).toSatisfy((value: unknown) => value instanceof WorkflowFailedError || value === 'partial');
+    expect(world.staging.size).toBe(0);
+    if (world.sealed.size === 0) expect([...world.handles]).toEqual([]);
+    expect([...world.begun].sort()).toEqual(outcome === undefined && step !== 'verifySet' ? [] : expect.anything());
+  });
+
+  it.each(steps)('%s answering late (failed once after its effect) changes nothing', async (step) => {
+    const { outcome } = await run({ [step]: (call: number) => { if (call === 1) throw failure('E_SOURCE_UNREACHABLE', 'answer lost', true); } });
+    expect(outcome?.outcome).toBe('sealed');
+  });
+});
+
+describe('an operator', () => {
+  it('cancels: handles are given back, nothing is sealed, staging is gone', async () => {
+    const scripted = scriptedActivities({ copyShard: () => untilCancelled() });
+    await lab.during(scripted.activities, async () => {
+      const handle = await start();
+      await until(async () => scripted.calls.includes('copyShard'));
+      await handle.cancel();
+      await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
+    });
+    expect([...scripted.world.handles]).toEqual([]);
+    expect(scripted.world.sealed.size + scripted.world.staging.size + scripted.world.begun.size).toBe(0);
+  });
+
+  it('pauses and resumes: running shards stop and are done again', async () => {
+    let paused = false;
+    const scripted = scriptedActivities({ copyShard: () => (paused ? undefined : untilCancelled()) });
+    await lab.during(scripted.activities, async () => {
+      const handle = await start();
+      await until(async () => scripted.calls.filter((each) => each === 'copyShard').length >= 4);
+      const progress = (await handle.executeUpdate(updates.pause)) as RunProgress;
+      expect(progress.steering.paused).toBe(true);
+      paused = true;
+      expect(((await handle.query(queries.progress)) as RunProgress).phase).toBe('copy');
+      await handle.executeUpdate(updates.resume);
+      expect(((await handle.result()) as BackupOutcome).outcome).toBe('sealed');
+    });
+  });
+
+  it('is refused senseless limits', async () => {
+    const scripted = scriptedActivities({ copyShard: () => untilCancelled() });
+    await lab.during(scripted.activities, async () => {
+      const handle = await start();
+      await expect(handle.executeUpdate(updates.limit, { args: [{ parallel: 0 }] })).rejects.toThrow();
+      await handle.cancel();
+      await handle.result().catch(() => undefined);
+    });
+  });
+});
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 300; tries++) {
+    if (await condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error('did not happen within 15 s');
+}

@@ -1,0 +1,52 @@
+import type { CopyPlan, CopyTask, SourceSeal } from '../contracts/activities.ts';
+import type { DestinationRef } from '../contracts/run.ts';
+import type { FramePool } from '../backupset/framePool.ts';
+import { writeSourceDescription } from '../backupset/sourceDescription.ts';
+import { writeIndex } from '../backupset/writeIndex.ts';
+import type { SourceSession } from '../components/dataSource.ts';
+import { copiedEntries, removedKeys, storedPacks } from './shardEntries.ts';
+import type { OpenDestination } from './openDestination.ts';
+
+export interface IndexContext {
+  readonly source: SourceSession;
+  readonly copy: CopyTask;
+  readonly plan: CopyPlan;
+  readonly folder: string;
+  readonly destination: OpenDestination;
+  readonly ref: DestinationRef;
+  readonly pool: FramePool;
+  readonly signal: AbortSignal;
+  readonly progress: (entries: number) => void;
+}
+
+/** Merges what was copied into the parent's index, and writes down what the source says about itself. */
+export async function buildIndex(context: IndexContext): Promise<SourceSeal> {
+  const { copy, plan, folder, destination, pool, signal } = context;
+  // A full listing stands alone; the parent then only served to find content that is stored already.
+  const incremental = plan.kind === 'incremental';
+  const { openKeys, ...description } = await context.source.describe(copy.handle, copy.ref.selection);
+  const index = await writeIndex(destination.repository, pool, {
+    ...(incremental && destination.parent !== undefined ? { parent: destination.parent.table } : {}),
+    removed: incremental ? removedKeys(destination, pool, folder, plan.shards, signal) : [],
+    puts: counted(copiedEntries(destination, pool, folder, plan.shards, signal), context.progress),
+    signal,
+  });
+  const stored = await storedPacks(destination, pool, folder, plan.shards, signal);
+  const written = await writeSourceDescription(destination.repository, { cluster: copy.ref.cluster, task: copy.task, setId: context.ref.setId }, copy.ref.source, copy.ref.instance, {
+    ...description, openKeys, handle: copy.handle, selection: copy.ref.selection, incrementsSinceFull: plan.kind === 'full' ? 0 : (copy.parent?.incrementsSinceFull ?? 0) + 1,
+  });
+  return {
+    source: copy.ref.source, instance: copy.ref.instance, kind: plan.kind, ...(plan.fellBack === undefined ? {} : { fellBack: plan.fellBack }),
+    recoveryPoint: copy.handle.takenAt, parentSetId: copy.parent?.setId ?? null,
+    table: index.table, root: index.root, entries: index.entries, files: index.files, directories: index.directories, symlinks: index.symlinks, gaps: index.gaps, bytes: index.bytes,
+    storedBytes: stored.bytes, packsNew: stored.packs, description: written, warnings: description.warnings.slice(0, 20),
+  };
+}
+
+async function* counted<T>(items: AsyncIterable<T>, progress: (count: number) => void): AsyncGenerator<T> {
+  let count = 0;
+  for await (const item of items) {
+    yield item;
+    if (++count % 5000 === 0) progress(count);
+  }
+}

@@ -1,0 +1,151 @@
+import type { Handle } from '../contracts/handle.ts';
+import type { ShardCopied } from '../contracts/activities.ts';
+import { Failure } from '../contracts/failure.ts';
+import type { FramePool } from '../backupset/framePool.ts';
+import { packKey } from '../backupset/packKey.ts';
+import type { Piece } from '../backupset/piece.ts';
+import type { SourceSession } from '../components/dataSource.ts';
+import { createKnownContent, type KnownContent } from './knownContent.ts';
+import { PackStream, type CutPack } from './packStream.ts';
+import type { OpenDestination } from './openDestination.ts';
+import type { PlanLine } from './planLine.ts';
+import { sha256, shardUnits, type Unit } from './shardUnits.ts';
+import { readReceipt, readShardDone, writeReceipt, type Receipt, type ShardCursor, type ShardDone } from './shardReceipts.ts';
+import { readLines, writeLines } from './stagedLines.ts';
+import { planKey, shardDoneKey } from './stagingKeys.ts';
+
+export interface CopyContext {
+  readonly source: SourceSession;
+  readonly chunking: 'fixed' | 'contentDefined';
+  readonly handle: Handle;
+  readonly folder: string;
+  readonly shard: number;
+  readonly destinations: readonly OpenDestination[];
+  readonly pool: FramePool;
+  /** Frames encoded at once. */
+  readonly ahead: number;
+  readonly signal: AbortSignal;
+  /** Called with bytes read; waits where the bandwidth is limited. */
+  readonly took: (bytes: number) => Promise<void>;
+  readonly progress: (totals: ShardCopied) => void;
+}
+
+const none: ShardCopied = { entries: 0, files: 0, bytes: 0, readBytes: 0, storedBytes: 0, gaps: 0 };
+
+/**
+ * Copies one shard to every destination. What is stored is the checkpoint: after each pack a receipt says where to go on, so a repeated call
+ * reads and stores again at most the pack that was in the making.
+ */
+export async function copyShard(context: CopyContext): Promise<ShardCopied> {
+  const { destinations, pool, folder, shard, signal } = context;
+  const done = await Promise.all(destinations.map((each) => readShardDone(each, pool, folder, shard, signal)));
+  if (done.every((each) => each !== undefined)) return totalsOf(done[0]!);
+
+  const lines = await readPlan(context);
+  const start = await lastReceipt(context);
+  const known = await createKnownContent(destinations, context.chunking === 'contentDefined');
+  let totals = start.receipt.totals;
+  let receipts = start.number;
+  let putting: Promise<void> = Promise.resolve();
+  const stream = new PackStream({
+    pool, destinations, ahead: context.ahead, cursor: start.receipt.cursor, open: start.open,
+    onCut: async (cut) => {
+      // One pack is on its way while the next is filled; receipts are in order.
+      await putting;
+      totals = count(totals, cut, lines);
+      const number = receipts++;
+      const written = totals;
+      putting = storeCut(context, cut, number, written).then(() => context.progress(written));
+      putting.catch(() => undefined);
+    },
+  });
+  try {
+    const units = shardUnits(lines, start.receipt.cursor, {
+      source: context.source, handle: context.handle, chunking: context.chunking, chunkBytes: destinations[0]!.repository.chunkBytes, signal,
+      isKnown: async (entry, was) => (await known.ofEntry(entry, was)) !== undefined,
+      took: async (bytes) => {
+        totals = { ...totals, readBytes: totals.readBytes + bytes };
+        await context.took(bytes);
+      },
+    });
+    for await (const unit of units) {
+      signal.throwIfAborted();
+      await addUnit(stream, unit, known);
+    }
+    await stream.finish(lines.length);
+    await putting;
+  } catch (error) {
+    await Promise.allSettled([stream.abandon(), putting]);
+    throw error;
+  }
+  const summary: ShardDone = { ...totals, receipts };
+  for (const each of destinations) await writeLines(each.repository, pool, shardDoneKey(folder, shard), [summary], signal);
+  return totals;
+}
+
+async function addUnit(stream: PackStream, unit: Unit, known: KnownContent): Promise<void> {
+  const { line, entry } = unit;
+  if (unit.kind === 'small') {
+    await stream.add({ line, entry, offset: 0, length: unit.bytes.length, last: true }, unit.bytes);
+  } else if (unit.kind === 'entry') {
+    const pieces = unit.was === undefined ? undefined : await known.ofEntry(entry, unit.was);
+    await stream.add({ line, entry, offset: 0, length: 0, last: true, known: pieces ?? [] });
+  } else {
+    const item = { line, entry, offset: unit.offset, length: unit.bytes.length, last: unit.last };
+    const there = known.ofChunk(sha256(unit.bytes));
+    if (there === undefined) await stream.addChunk(item, unit.bytes);
+    else await stream.add({ ...item, known: there.map((piece) => [{ ...piece, offset: unit.offset }]) });
+  }
+}
+
+/** Counts what a cut finished; a large file counts in the shard that holds its first slice. */
+function count(totals: ShardCopied, cut: CutPack, lines: readonly PlanLine[]): ShardCopied {
+  const sum = { ...totals, storedBytes: totals.storedBytes + (cut.packs[0]?.length ?? 0) };
+  for (const [index, number] of cut.lines.entries()) {
+    const line = lines[number]!;
+    const entry = cut.entries[0]![index]!;
+    if ('slice' in line && line.slice !== undefined && line.slice.offset > 0) continue;
+    sum.entries += 1;
+    sum.files += entry.type === 'file' ? 1 : 0;
+    sum.bytes += entry.length;
+    sum.gaps += entry.gap === undefined ? 0 : 1;
+  }
+  return sum;
+}
+
+/** Stores the packs of a cut at all destinations, then their receipts. */
+async function storeCut(context: CopyContext, cut: CutPack, number: number, totals: ShardCopied): Promise<void> {
+  await Promise.all(context.destinations.map(async (destination, index) => {
+    const pack = cut.packs[index] ?? null;
+    if (pack !== null) {
+      const key = packKey(pack.digest);
+      const there = destination.bad.has(key) ? undefined : await destination.repository.session.stat(key, context.signal);
+      if (there?.length !== pack.length) await destination.repository.session.put(key, pack.body, { length: pack.length, sha256: pack.digest }, context.signal);
+    }
+    const receipt: Receipt = { cursor: cut.cursor, totals, pack: pack === null ? null : { digest: pack.digest, length: pack.length }, open: cut.open[index]! };
+    await writeReceipt(destination, context.pool, context.folder, context.shard, number, receipt, cut.entries[index]!, context.signal);
+  }));
+}
+
+async function readPlan(context: CopyContext): Promise<PlanLine[]> {
+  for (const each of context.destinations) {
+    const lines = await readLines<PlanLine>(each.repository, context.pool, planKey(context.folder, context.shard), context.signal);
+    if (lines !== undefined) return lines;
+  }
+  throw new Failure('E_HANDLE_LOST', `the plan of shard ${context.shard} is gone from the staging area`);
+}
+
+/** The newest receipt that every destination has; further ones are written again, with the same content. */
+async function lastReceipt(context: CopyContext): Promise<{ readonly receipt: Receipt; readonly number: number; readonly open: readonly (readonly Piece[])[] }> {
+  const begin: Receipt = { cursor: { line: 0, offset: 0 } satisfies ShardCursor, totals: none, pack: null, open: [] };
+  let last: readonly Receipt[] = context.destinations.map(() => begin);
+  for (let number = 0; ; number++) {
+    const found = await Promise.all(context.destinations.map((each) => readReceipt(each, context.pool, context.folder, context.shard, number, context.signal)));
+    if (found.some((each) => each === undefined)) return { receipt: last[0]!, number, open: last.map((each) => each.open) };
+    last = found.map((each) => each!.receipt);
+  }
+}
+
+function totalsOf({ receipts: _, ...totals }: ShardDone): ShardCopied {
+  return totals;
+}

@@ -1,0 +1,197 @@
+import type { FramePool } from '../backupset/framePool.ts';
+import { PackWriter } from '../backupset/packWriter.ts';
+import type { IndexedEntry, Piece } from '../backupset/piece.ts';
+import type { Entry } from '../contracts/entry.ts';
+import { growPiece, settlePiece, type GrowingPiece } from './growingPiece.ts';
+import type { OpenDestination } from './openDestination.ts';
+import type { ShardCursor } from './shardReceipts.ts';
+
+/** Small files share a frame of about this many raw bytes: faster and smaller than one each. */
+const frameTarget = 1 << 20;
+/** Entries without content wait with the small files around them, but not for ever. */
+const mostPending = 2048;
+
+/** A stretch of an entry's content, or an entry that has none; `last` ends the entry's line. */
+export interface ContentItem {
+  readonly line: number;
+  readonly entry: Entry;
+  /** Offset of the stretch in the entry's content. */
+  readonly offset: number;
+  readonly length: number;
+  readonly last: boolean;
+  /** Where every destination holds it already; `undefined`: it is in the frame. Empty lists: there is nothing to hold. */
+  readonly known?: readonly (readonly Piece[])[];
+}
+
+type Encoded = Awaited<ReturnType<FramePool['encode']>>;
+interface Step {
+  readonly items: readonly ContentItem[];
+  readonly encoded: Encoded | undefined;
+}
+
+/** A finished pack, by destination, with everything its receipt says. */
+export interface CutPack {
+  readonly cursor: ShardCursor;
+  readonly packs: readonly ({ readonly digest: string; readonly length: number; readonly body: readonly Uint8Array[] } | null)[];
+  readonly entries: readonly (readonly IndexedEntry[])[];
+  /** Lines of the plan that ended in this cut. */
+  readonly lines: readonly number[];
+  readonly open: readonly (readonly Piece[])[];
+}
+
+export interface PackStreamOptions {
+  readonly pool: FramePool;
+  readonly destinations: readonly OpenDestination[];
+  /** Frames being encoded at once. */
+  readonly ahead: number;
+  readonly cursor: ShardCursor;
+  /** Pieces that the entry at the cursor has so far, by destination. */
+  readonly open: readonly (readonly Piece[])[];
+  readonly onCut: (cut: CutPack) => Promise<void>;
+}
+
+/**
+ * Turns a shard's contents into packs: frames are encoded on the pool's threads a few ahead, and laid into one pack per destination, cut at the
+ * same places, so that one reading serves all of them. Nothing here depends on timing: the same contents make the same packs.
+ */
+export class PackStream {
+  readonly #options: PackStreamOptions;
+  readonly #steps: Promise<Step>[] = [];
+  #pending: { items: ContentItem[]; parts: Uint8Array[]; bytes: number } = { items: [], parts: [], bytes: 0 };
+  #writers: PackWriter[] = [];
+  /** Pieces in the pack in the making: its digest is known when it is finished. */
+  #growing: GrowingPiece[][] = [];
+  /** Pieces of the entry in the making. */
+  #open: (Piece | GrowingPiece)[][];
+  #finished: { readonly line: number; readonly entry: Entry; readonly pieces: readonly (readonly (Piece | GrowingPiece)[])[] }[] = [];
+  #cursor: ShardCursor;
+
+  constructor(options: PackStreamOptions) {
+    this.#options = options;
+    this.#cursor = options.cursor;
+    this.#open = options.open.map((each) => [...each]);
+    this.#newPack();
+  }
+
+  /** Something that needs no frame, or a small file, which shares one with its neighbours. Takes the buffer over. */
+  async add(item: ContentItem, bytes?: Uint8Array): Promise<void> {
+    const size = bytes?.length ?? 0;
+    if (this.#pending.bytes > 0 && this.#pending.bytes + size > frameTarget) await this.#flushPending();
+    this.#pending.items.push(item);
+    if (bytes !== undefined) this.#pending.parts.push(bytes);
+    this.#pending.bytes += size;
+    if (this.#pending.bytes >= frameTarget || this.#pending.items.length >= mostPending) await this.#flushPending();
+  }
+
+  /** A chunk of a larger file: a frame of its own. Takes the buffer over. */
+  async addChunk(item: ContentItem, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.#flushPending();
+    await this.#pushFrame([item], bytes);
+  }
+
+  /** Writes the rest down. The last cut is always made, so that entries without content have a receipt too. */
+  async finish(lines: number): Promise<void> {
+    await this.#flushPending();
+    while (this.#steps.length > 0) await this.#apply(await this.#steps.shift()!);
+    this.#cursor = { line: lines, offset: 0 };
+    await this.#cut();
+  }
+
+  /** Lets frames in flight end when the shard is given up. */
+  async abandon(): Promise<void> {
+    await Promise.allSettled(this.#steps);
+  }
+
+  async #flushPending(): Promise<void> {
+    const { items, parts, bytes } = this.#pending;
+    if (items.length === 0) return;
+    this.#pending = { items: [], parts: [], bytes: 0 };
+    if (bytes === 0) {
+      await this.#push(Promise.resolve({ items, encoded: undefined }));
+      return;
+    }
+    const raw = new Uint8Array(bytes);
+    let offset = 0;
+    for (const part of parts) {
+      raw.set(part, offset);
+      offset += part.length;
+    }
+    await this.#pushFrame(items, raw);
+  }
+
+  async #pushFrame(items: readonly ContentItem[], raw: Uint8Array<ArrayBuffer>): Promise<void> {
+    const places: { offset: number; length: number }[] = [];
+    let offset = 0;
+    for (const item of items) {
+      if (item.known !== undefined) continue;
+      places.push({ offset, length: item.length });
+      offset += item.length;
+    }
+    const { pool, destinations } = this.#options;
+    const encoded = pool.encode(raw, destinations.map((each) => each.repository.keys), places.length > 1 ? places : []);
+    await this.#push(encoded.then((done) => ({ items, encoded: places.length > 1 ? done : { ...done, itemDigests: [done.rawDigest] } })));
+  }
+
+  async #push(step: Promise<Step>): Promise<void> {
+    // A failure is thrown when its turn comes.
+    step.catch(() => undefined);
+    this.#steps.push(step);
+    while (this.#steps.length > this.#options.ahead) await this.#apply(await this.#steps.shift()!);
+  }
+
+  async #apply({ items, encoded }: Step): Promise<void> {
+    if (encoded !== undefined && this.#writers.some((writer, index) => writer.storedBytes > 0 && !writer.fits(encoded.frames[index]!.length))) await this.#cut();
+    const places = encoded === undefined ? [] : this.#writers.map((writer, index) => writer.add(encoded.frames[index]!).frameOffset);
+    let skip = 0;
+    let digests = 0;
+    for (const item of items) {
+      if (item.known !== undefined) {
+        for (const [index, pieces] of item.known.entries()) this.#open[index]!.push(...pieces);
+      } else {
+        const digest = encoded!.itemDigests[digests++]!;
+        for (const [index, frameOffset] of places.entries()) this.#addPiece(index, item, digest, frameOffset, encoded!.frames[index]!.length, skip);
+        skip += item.length;
+      }
+      this.#advance(item);
+    }
+  }
+
+  #addPiece(destination: number, item: ContentItem, digest: string, frameOffset: number, storedLength: number, skip: number): void {
+    const open = this.#open[destination]!;
+    const piece: GrowingPiece = { growing: true, offset: item.offset, length: item.length, chunks: [digest], frameOffset, storedLength, skip, pack: '', packLength: 0 };
+    if (growPiece(open.at(-1), piece, this.#options.destinations[destination]!.repository.chunkBytes)) return;
+    open.push(piece);
+    this.#growing[destination]!.push(piece);
+  }
+
+  #advance(item: ContentItem): void {
+    if (!item.last) {
+      this.#cursor = { line: item.line, offset: item.offset + item.length };
+      return;
+    }
+    // What was read of an entry before it turned out to be unreadable is no content.
+    const pieces = item.entry.gap === undefined ? this.#open : this.#options.destinations.map(() => []);
+    this.#finished.push({ line: item.line, entry: item.entry, pieces });
+    this.#open = this.#options.destinations.map(() => []);
+    this.#cursor = { line: item.line + 1, offset: 0 };
+  }
+
+  async #cut(): Promise<void> {
+    const packs = this.#writers.map((writer) => (writer.storedBytes === 0 ? null : writer.finish()));
+    for (const [index, pieces] of this.#growing.entries()) {
+      for (const piece of pieces) Object.assign(piece, { pack: packs[index]!.digest, packLength: packs[index]!.length });
+    }
+    const entries = packs.map((_, index) => this.#finished.map(({ entry, pieces }): IndexedEntry => (pieces[index]!.length === 0 ? entry : { ...entry, pieces: pieces[index]!.map(settlePiece) })));
+    const open = this.#open.map((each) => each.map(settlePiece));
+    this.#open = open.map((each) => [...each]);
+    const lines = this.#finished.map((each) => each.line);
+    this.#finished = [];
+    this.#newPack();
+    await this.#options.onCut({ cursor: this.#cursor, packs, entries, lines, open });
+  }
+
+  #newPack(): void {
+    this.#writers = this.#options.destinations.map((each) => new PackWriter(each.repository.packBytes));
+    this.#growing = this.#options.destinations.map(() => []);
+  }
+}

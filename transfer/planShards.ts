@@ -1,0 +1,130 @@
+import type { Change } from '../contracts/entry.ts';
+import type { CopyPlan, CopyTask } from '../contracts/activities.ts';
+import { compareKeys } from '../contracts/compareKeys.ts';
+import { isBelow } from '../contracts/isBelow.ts';
+import type { FramePool } from '../backupset/framePool.ts';
+import { packKey } from '../backupset/packKey.ts';
+import type { PlanReport, SourceSession } from '../components/dataSource.ts';
+import type { OpenDestination } from './openDestination.ts';
+import { shardBytes, shardEntries, type PlanLine, type PlanSummary } from './planLine.ts';
+import { planKey, planSummaryKey } from './stagingKeys.ts';
+import { readLines, writeLines } from './stagedLines.ts';
+
+export interface PlanContext {
+  readonly source: SourceSession;
+  readonly copy: CopyTask;
+  readonly folder: string;
+  readonly destinations: readonly OpenDestination[];
+  readonly pool: FramePool;
+  readonly signal: AbortSignal;
+  readonly progress: (entries: number) => void;
+}
+
+/** Lists the source (or what changed), cuts the list into shards and keeps them at every destination. A plan that is whole is taken as it is. */
+export async function planShards(context: PlanContext): Promise<CopyPlan> {
+  const { copy, folder, destinations, pool, signal } = context;
+  const before = await Promise.all(destinations.map((each) => readLines<PlanSummary>(each.repository, pool, planSummaryKey(folder), signal)));
+  if (before.every((each) => each !== undefined)) return asPlan(before[0]![0]!);
+
+  let report: PlanReport = { kind: 'full' };
+  const since = copy.parent === null ? undefined : { handle: copy.parent.handle, openBefore: copy.parent.openKeys };
+  const changes = context.source.plan(copy.handle, copy.ref.selection, since, (told) => { report = told; }, signal);
+  const writer = new ShardWriter(context);
+  for await (const change of withHealing(changes, destinations)) await writer.add(change);
+  const totals = await writer.finish();
+  const fellBack = report.fellBack ?? copy.noParentBecause;
+  const summary: PlanSummary = { ...totals, kind: copy.parent === null ? 'full' : report.kind, ...(fellBack === undefined ? {} : { fellBack }) };
+  for (const each of destinations) await writeLines(each.repository, pool, planSummaryKey(folder), [summary], signal);
+  return asPlan(summary);
+}
+
+function asPlan({ removed: _, ...plan }: PlanSummary): CopyPlan {
+  return plan;
+}
+
+/** Cuts the changes into shards by entries and bytes. */
+class ShardWriter {
+  #lines: PlanLine[] = [];
+  #bytes = 0;
+  #totals = { shards: 0, entries: 0, files: 0, bytes: 0, removed: 0 };
+  readonly #context: PlanContext;
+
+  constructor(context: PlanContext) {
+    this.#context = context;
+  }
+
+  async add(change: Change): Promise<void> {
+    if (change.op === 'remove') {
+      this.#totals.removed += 1;
+      await this.#push({ remove: change.key }, 0);
+      return;
+    }
+    const { entry, was } = change;
+    this.#totals.entries += 1;
+    this.#totals.files += entry.type === 'file' ? 1 : 0;
+    this.#totals.bytes += entry.length;
+    if (entry.length <= shardBytes) {
+      await this.#push(was === undefined ? { put: entry } : { put: entry, was }, entry.length);
+      return;
+    }
+    for (let offset = 0; offset < entry.length; offset += shardBytes) {
+      const slice = { offset, length: Math.min(shardBytes, entry.length - offset) };
+      await this.#push(was === undefined ? { put: entry, slice } : { put: entry, was, slice }, slice.length);
+    }
+  }
+
+  async #push(line: PlanLine, bytes: number): Promise<void> {
+    if (this.#lines.length > 0 && (this.#lines.length >= shardEntries || this.#bytes + bytes > shardBytes)) await this.#flush();
+    this.#lines.push(line);
+    this.#bytes += bytes;
+  }
+
+  async #flush(): Promise<void> {
+    const { destinations, pool, folder, signal, progress } = this.#context;
+    for (const each of destinations) await writeLines(each.repository, pool, planKey(folder, this.#totals.shards), this.#lines, signal);
+    this.#totals.shards += 1;
+    this.#lines = [];
+    this.#bytes = 0;
+    progress(this.#totals.entries);
+  }
+
+  async finish(): Promise<ShardWriter['totals']> {
+    if (this.#lines.length > 0) await this.#flush();
+    return this.totals;
+  }
+
+  get totals(): { readonly shards: number; readonly entries: number; readonly files: number; readonly bytes: number; readonly removed: number } {
+    return this.#totals;
+  }
+}
+
+/** Adds to the changes every unchanged entry whose content lies in an object known to be bad, so that it is read from the source again. */
+async function* withHealing(changes: AsyncIterable<Change>, destinations: readonly OpenDestination[]): AsyncGenerator<Change> {
+  const damaged = await damagedEntries(destinations);
+  let next = 0;
+  let removed = '';
+  function* until(key: string | undefined): Generator<Change> {
+    for (; next < damaged.length && (key === undefined || compareKeys(damaged[next]!.entry.key, key) < 0); next++) {
+      if (removed === '' || !isBelow(damaged[next]!.entry.key, removed)) yield damaged[next]!;
+    }
+  }
+  for await (const change of changes) {
+    const key = change.op === 'put' ? change.entry.key : change.key;
+    yield* until(key);
+    if (change.op === 'remove') removed = change.key;
+    else if (damaged[next]?.entry.key === key) next += 1;
+    yield change;
+  }
+  yield* until(undefined);
+}
+
+async function damagedEntries(destinations: readonly OpenDestination[]): Promise<Extract<Change, { op: 'put' }>[]> {
+  const hit = new Map<string, Extract<Change, { op: 'put' }>>();
+  for (const { parent, bad } of destinations) {
+    if (parent === undefined || bad.size === 0) continue;
+    for await (const { pieces, ...entry } of parent.entries()) {
+      if (pieces?.some((piece) => bad.has(packKey(piece.pack)))) hit.set(entry.key, { op: 'put', entry });
+    }
+  }
+  return [...hit.values()].sort((a, b) => compareKeys(a.entry.key, b.entry.key));
+}

@@ -1,0 +1,58 @@
+import { Failure } from '../contracts/failure.ts';
+import type { FramePool } from '../backupset/framePool.ts';
+import type { IndexedEntry } from '../backupset/piece.ts';
+import type { OpenDestination } from './openDestination.ts';
+import type { PlanLine } from './planLine.ts';
+import { readReceipts, readShardDone } from './shardReceipts.ts';
+import { readLines } from './stagedLines.ts';
+import { planKey } from './stagingKeys.ts';
+
+/** Every entry that was copied, in key order, from the receipts; the slices of a large file are one entry again. */
+export async function* copiedEntries(destination: OpenDestination, pool: FramePool, folder: string, shards: number, signal: AbortSignal): AsyncGenerator<IndexedEntry> {
+  let last: IndexedEntry | undefined;
+  for (let shard = 0; shard < shards; shard++) {
+    const done = await readShardDone(destination, pool, folder, shard, signal);
+    let receipts = 0;
+    for await (const { entries } of readReceipts(destination, pool, folder, shard, signal)) {
+      receipts += 1;
+      for (const entry of entries) {
+        if (last?.key === entry.key) {
+          last = joinSlices(last, entry);
+          continue;
+        }
+        if (last !== undefined) yield last;
+        last = entry;
+      }
+    }
+    if (done === undefined || receipts < done.receipts) throw new Failure('E_INTERNAL', `shard ${shard} is not whole at ${destination.name}: ${receipts} of ${done?.receipts ?? '?'} receipts`);
+  }
+  if (last !== undefined) yield last;
+}
+
+function joinSlices(a: IndexedEntry, b: IndexedEntry): IndexedEntry {
+  if (a.gap !== undefined) return a;
+  if (b.gap !== undefined) return b;
+  return { ...b, pieces: [...(a.pieces ?? []), ...(b.pieces ?? [])] };
+}
+
+/** Keys that are gone since the parent, in order. */
+export async function* removedKeys(destination: OpenDestination, pool: FramePool, folder: string, shards: number, signal: AbortSignal): AsyncGenerator<string> {
+  for (let shard = 0; shard < shards; shard++) {
+    for (const line of (await readLines<PlanLine>(destination.repository, pool, planKey(folder, shard), signal)) ?? []) {
+      if ('remove' in line) yield line.remove;
+    }
+  }
+}
+
+/** Packs and bytes this run stored at the destination. */
+export async function storedPacks(destination: OpenDestination, pool: FramePool, folder: string, shards: number, signal: AbortSignal): Promise<{ readonly packs: number; readonly bytes: number }> {
+  let packs = 0;
+  let bytes = 0;
+  for (let shard = 0; shard < shards; shard++) {
+    for await (const { receipt } of readReceipts(destination, pool, folder, shard, signal)) {
+      packs += receipt.pack === null ? 0 : 1;
+      bytes += receipt.pack?.length ?? 0;
+    }
+  }
+  return { packs, bytes };
+}

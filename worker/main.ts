@@ -1,0 +1,68 @@
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { activityInterceptor } from '../activities/activityInterceptor.ts';
+import { createActivities } from '../activities/createActivities.ts';
+import { createFramePool } from '../backupset/framePool.ts';
+import { sources } from '../components/sources.ts';
+import { loadConfig } from '../config/loadConfig.ts';
+import { createSecretReader } from '../config/secrets.ts';
+import { clusterQueue, controlQueue } from '../contracts/names.ts';
+import { drivers } from '../storage/drivers.ts';
+import { readEngineRecord } from './engine.ts';
+import { productVersion } from './productVersion.ts';
+import { workflowBundle } from './workflowBundle.ts';
+
+/** Shards, and other activities, in work at once per cluster: each may hold two packs and some frames in memory. */
+const clusterSlots = 6;
+const workflowSlots = 10;
+
+const { values } = parseArgs({ options: { config: { type: 'string' }, state: { type: 'string' }, cluster: { type: 'string', multiple: true } } });
+const env = process.env;
+const location = { file: values.config, env };
+const config = await loadConfig(location);
+const stateFolder = resolve(values.state ?? config.engine.state);
+const address = env['TEMPORAL_ADDRESS'] ?? config.engine.address ?? (await readEngineRecord(stateFolder))?.address;
+if (address === undefined) {
+  process.stderr.write('error[E_ENGINE_UNREACHABLE]: no engine is named and none runs here\nhint: start it with: mrs-backup up\n');
+  process.exit(6);
+}
+
+Runtime.install({ logger: new DefaultLogger('WARN', (entry) => process.stderr.write(`${new Date().toISOString()} ${entry.level} ${entry.message} ${JSON.stringify(entry.meta ?? {}, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}\n`)), shutdownSignals: ['SIGINT', 'SIGTERM'] });
+const threads = availableParallelism();
+await using pool = createFramePool({ threads });
+const held = new Map<string, Map<string, AsyncDisposable>>();
+const activities = createActivities({
+  config: () => loadConfig(location),
+  secrets: (from) => createSecretReader(from.folder),
+  sources, drivers, pool, ahead: threads + 2, version: productVersion,
+  scratchFolder: join(stateFolder, 'scratch'),
+  held: (cluster, instance) => heldOf(`${cluster}/${instance}`),
+});
+
+function heldOf(key: string): Map<string, AsyncDisposable> {
+  const found = held.get(key) ?? new Map<string, AsyncDisposable>();
+  held.set(key, found);
+  return found;
+}
+
+const connection = await NativeConnection.connect({ address });
+const namespace = env['TEMPORAL_NAMESPACE'] ?? config.engine.namespace;
+const common = { connection, namespace, activities, interceptors: { activity: [activityInterceptor] }, shutdownGraceTime: '3s', shutdownForceTime: '8s', maxHeartbeatThrottleInterval: '1s', defaultHeartbeatThrottleInterval: '1s' } satisfies Omit<WorkerOptions, 'taskQueue'>;
+const clusters = values.cluster ?? Object.keys(config.clusters);
+const workers = await Promise.all([
+  Worker.create({ ...common, taskQueue: controlQueue, workflowBundle: await workflowBundle(join(stateFolder, 'bundles')), maxCachedWorkflows: 200, maxConcurrentWorkflowTaskExecutions: workflowSlots, maxConcurrentActivityTaskExecutions: 4 }),
+  ...clusters.map((cluster) => Worker.create({ ...common, taskQueue: clusterQueue(cluster), maxConcurrentActivityTaskExecutions: clusterSlots })),
+]);
+
+// Whoever started this worker is gone: nobody would stop it.
+process.once('disconnect', () => { for (const worker of workers) worker.shutdown(); });
+process.send?.('ready');
+try {
+  await Promise.all(workers.map((worker) => worker.run()));
+} finally {
+  await connection.close();
+  for (const handles of held.values()) for (const handle of handles.values()) await handle[Symbol.asyncDispose]();
+}
+process.exit(0);

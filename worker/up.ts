@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from '../config/config.ts';
+import { Failure } from '../contracts/failure.ts';
+import { forgetEngine, startEngine, type EngineRecord } from './engine.ts';
+import { identify, isAlive, type ProcessIdentity } from './processIdentity.ts';
+import { supervise } from './supervise.ts';
+import { projectFolder, temporalBinary } from './toolPaths.ts';
+
+/** A worker lets its shards reach their last finished object. */
+const workerGraceMs = 10_000;
+const engineGraceMs = 10_000;
+
+export interface UpOptions {
+  readonly config: Config;
+  /** Overrides the configuration's state folder. */
+  readonly state?: string | undefined;
+  readonly env: NodeJS.ProcessEnv;
+  /** One line for the operator. */
+  readonly say: (line: string) => void;
+  /** Ends everything when aborted. */
+  readonly signal: AbortSignal;
+  /** Told once everything runs. */
+  readonly ready?: (record: { readonly address: string; readonly uiUrl: string | null }) => void;
+}
+
+/**
+ * Runs the embedded engine (unless the configuration or TEMPORAL_ADDRESS names another) and a worker for all clusters, and keeps both running.
+ * Returns when `signal` is aborted and everything has ended. Runs that were unfinished go on at the next start.
+ */
+export async function up(options: UpOptions): Promise<void> {
+  const stateFolder = options.state ?? options.config.engine.state;
+  await mkdir(stateFolder, { recursive: true });
+  await claim(stateFolder);
+  const elsewhere = options.env['TEMPORAL_ADDRESS'] ?? options.config.engine.address;
+  let record: EngineRecord | undefined;
+  const engine = elsewhere !== undefined ? undefined : supervise('the engine', async () => {
+    const started = await startEngine({
+      binary: temporalBinary(options.env), stateFolder, port: options.config.engine.port, uiPort: options.config.engine.uiPort, namespace: options.config.engine.namespace,
+    });
+    record = started.record;
+    return started.child;
+  }, options.say);
+  try {
+    await engine?.started;
+    const address = elsewhere ?? record!.address;
+    options.say(`engine at ${address}${record === undefined ? '' : `, Temporal UI at ${record.uiUrl}`}`);
+    const worker = supervise('the worker', async () => {
+      const child = spawn(process.execPath, [join(projectFolder, 'worker', 'main.ts'), '--config', options.config.file, '--state', stateFolder], {
+        // The channel tells the worker when this process is gone.
+        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+        env: { ...options.env, TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: options.config.engine.namespace },
+      });
+      if (child.pid !== undefined) await writeFile(join(stateFolder, 'worker.json'), JSON.stringify(await identify(child.pid)));
+      await new Promise<void>((done) => {
+        child.once('message', () => done());
+        child.once('exit', () => done());
+      });
+      return child;
+    }, options.say);
+    try {
+      await worker.started;
+      options.say('worker ready');
+      options.ready?.({ address, uiUrl: record?.uiUrl ?? null });
+      await aborted(options.signal);
+    } finally {
+      await worker.stop(workerGraceMs);
+    }
+  } finally {
+    await engine?.stop(engineGraceMs);
+    await forgetEngine(stateFolder);
+    await rm(join(stateFolder, 'up.json'), { force: true });
+  }
+}
+
+/** One `up` per state folder. */
+async function claim(stateFolder: string): Promise<void> {
+  const path = join(stateFolder, 'up.json');
+  const other = await readFile(path, 'utf8').then((text) => JSON.parse(text) as ProcessIdentity, () => undefined);
+  if (other !== undefined && (await isAlive(other))) {
+    throw new Failure('E_BUSY', `mrs-backup up runs already on ${stateFolder} (process ${other.pid})`, { hint: 'use the one that runs, or another --state folder' });
+  }
+  await writeFile(path, JSON.stringify(await identify(process.pid)));
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }));
+}

@@ -1,6 +1,5 @@
-import type { RestoreOutcome } from '../contracts/restoration.ts';
 import { queries } from '../contracts/names.ts';
-import type { BackupOutcome, RunFailure, RunProgress, SourceProgress } from '../contracts/run.ts';
+import type { RunFailure, RunProgress, SourceProgress } from '../contracts/run.ts';
 import type { Engine } from './engine.ts';
 import { failureOfRun } from './runFailure.ts';
 import { waitingFor } from './waitingFor.ts';
@@ -26,6 +25,12 @@ export interface RunView {
   readonly result: unknown;
 }
 
+/** What the results of all kinds of runs have in common. */
+interface RunOutcome {
+  readonly setIds?: readonly string[];
+  readonly sources?: readonly { readonly files?: number; readonly entries: number; readonly bytes: number; readonly storedBytes?: number }[];
+}
+
 const queryTimeoutMs = 5_000;
 
 /**
@@ -43,7 +48,7 @@ export async function showRun(engine: Engine, runId: string): Promise<RunView> {
   const progress = open ? await query<RunProgress>(engine, runId, queries.progress) : undefined;
   const sources = progress === undefined ? [] : await sourcesOf(engine, progress);
   const closed = open ? undefined : await closing(engine, runId, described.status.name);
-  const outcome = closed?.result as Partial<BackupOutcome & RestoreOutcome> | undefined;
+  const outcome = closed?.result as RunOutcome | undefined;
   const waits = open ? (progress?.waitingFor ?? (await waitingFor(engine, runId, described.taskQueue, progress))) : undefined;
   const total = totals(sources, outcome);
   return {
@@ -87,9 +92,9 @@ async function closing(engine: Engine, runId: string, status: string): Promise<{
   }
 }
 
-function totals(sources: readonly SourceProgress[], outcome: Partial<BackupOutcome & RestoreOutcome> | undefined) {
+function totals(sources: readonly SourceProgress[], outcome: RunOutcome | undefined) {
   if (outcome?.sources !== undefined) {
-    const rows = outcome.sources as readonly { files?: number; entries: number; bytes: number; storedBytes?: number }[];
+    const rows = outcome.sources;
     const files = rows.reduce((sum, each) => sum + (each.files ?? each.entries), 0);
     const bytes = rows.reduce((sum, each) => sum + each.bytes, 0);
     return { files, bytes, totalFiles: files, totalBytes: bytes, storedBytes: rows.reduce((sum, each) => sum + (each.storedBytes ?? 0), 0) };

@@ -37,7 +37,7 @@ async function update<T>(engine: Engine, runId: string, name: string, args: unkn
   // Without a worker an update is refused or waits for ever; say which one is missing instead.
   if (before.phase === null && before.waitingFor !== null) throw new Failure('E_ENGINE_UNREACHABLE', `the run ${runId} cannot answer: ${before.waitingFor}`, { hint: 'start a worker: mrs-backup up, or mrs-backup worker' });
   try {
-    return await engine.call(() => engine.client.workflow.getHandle(runId).executeUpdate<T, unknown[]>(name, { args }), 30_000);
+    return await engine.call(() => engine.client.workflow.getHandle(runId).executeUpdate<T, [unknown]>(name, { args: args as [unknown] }), 30_000);
   } catch (error) {
     throw failureOfRun(error, runId);
   }

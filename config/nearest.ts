@@ -7,6 +7,7 @@ export function nearest(word: string, candidates: readonly string[]): string | u
     const cost = distance(word.toLowerCase(), candidate.toLowerCase());
     if (best === undefined || cost < best.cost) best = { candidate, cost };
   }
-  const allowed = Math.max(1, Math.floor(word.length * 0.4));
+  // Two swapped letters cost two.
+  const allowed = word.length <= 3 ? 1 : Math.max(2, Math.floor(word.length * 0.4));
   return best !== undefined && best.cost <= allowed ? best.candidate : undefined;
 }

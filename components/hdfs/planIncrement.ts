@@ -16,6 +16,9 @@ import { walk } from './walk.ts';
 /** Changes of one path held in memory; beyond that a full listing is cheaper than it is safe. */
 export const DIFF_LIMIT = 200_000;
 
+/** Changed files looked at at a time. */
+const WINDOW = 16;
+
 /** What changed below one path between two handles, or why that cannot be said. */
 export type RootDiff = { readonly diffs: readonly SnapshotDiff[] } | { readonly reason: string };
 
@@ -104,22 +107,41 @@ export async function* planIncrement(connection: Connection, root: string, since
     return known;
   }
 
-  for (const unit of units) {
+  /** A changed file or directory by itself; `undefined` when there is nothing to say. */
+  async function single(key: string): Promise<Change | undefined> {
+    const status = await client.statusOrUndefined(options.at(key), signal);
+    if (status === undefined) return undefined; // it was open before, or changed, and is gone: its removal is named by itself
+    const inherited = await inheritedBy(key);
+    if (inherited.encrypted) return undefined; // below an encryption zone, which is named by itself
+    return put(entryOf(key, status, inherited, options.policies));
+  }
+
+  // Singles cost some requests each: a window of them is under way, and given on in order.
+  const window = new Map<number, Promise<Change | undefined>>();
+  let started = 0;
+  for (const [index, unit] of units.entries()) {
+    for (; started < units.length && started < index + WINDOW; started++) {
+      const ahead = units[started]!;
+      if (ahead.subtree || isExcluded(excluder, ahead.key, root)) continue;
+      const change = single(ahead.key);
+      change.catch(() => undefined); // seen when its turn comes
+      window.set(started, change);
+    }
     yield* removesUpTo(unit.key);
     if (isExcluded(excluder, unit.key, root)) continue;
-    const status = await client.statusOrUndefined(options.at(unit.key), signal);
-    if (status === undefined) {
-      if (unit.subtree) await assertHandle(connection, handle, root);
-      continue; // it was open before, or changed, and is gone: its removal is named by itself
+    if (!unit.subtree) {
+      const change = await window.get(index)!;
+      window.delete(index);
+      if (change !== undefined) yield change;
+      continue;
     }
+    const status = await client.status(options.at(unit.key), signal);
     const inherited = await inheritedBy(unit.key);
-    if (inherited.encrypted) continue; // below an encryption zone, which is named by itself
-    if (unit.subtree) {
-      for await (const entry of walk(options, unit.key, status, inherited)) {
-        yield* removesUpTo(entry.key);
-        yield await put(entry);
-      }
-    } else yield await put(entryOf(unit.key, status, inherited, options.policies));
+    if (inherited.encrypted) continue;
+    for await (const entry of walk(options, unit.key, status, inherited)) {
+      yield* removesUpTo(entry.key);
+      yield await put(entry);
+    }
   }
   yield* removesUpTo(undefined);
 }

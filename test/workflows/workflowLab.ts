@@ -17,11 +17,12 @@ export interface WorkflowLab {
   close(): Promise<void>;
 }
 
-export async function openWorkflowLab(): Promise<WorkflowLab> {
-  const path = join(tools, 'temporal-test-server', 'bin', 'temporal-test-server');
-  if (!existsSync(path)) throw new Error(`the Temporal test server is not at ${path}: npm run test:fast brings it`);
+/** @param engine `skipping`: waits cost nothing, but it knows less; `real`: the embedded engine's own server, in memory. */
+export async function openWorkflowLab(engine: 'skipping' | 'real'): Promise<WorkflowLab> {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
-  const env = await TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path } } });
+  const env = engine === 'skipping'
+    ? await TestWorkflowEnvironment.createTimeSkipping({ server: { executable: tool('temporal-test-server') } })
+    : await TestWorkflowEnvironment.createLocal({ server: { executable: tool('temporal'), log: { format: 'pretty', level: 'never' } } });
   for (const [name, type] of Object.entries(searchAttributes)) await register(env, name, type);
   const workflowBundle: WorkflowBundleWithSourceMap = await bundleWorkflowCode({ workflowsPath: join(root, 'workflows', 'workflows.ts'), logger: new DefaultLogger('ERROR') });
   let current: Record<string, (...args: unknown[]) => Promise<unknown>> = {};
@@ -44,6 +45,12 @@ export async function openWorkflowLab(): Promise<WorkflowLab> {
       await env.teardown();
     },
   };
+}
+
+function tool(name: string): { readonly type: 'existing-path'; readonly path: string } {
+  const path = join(tools, name, 'bin', name);
+  if (!existsSync(path)) throw new Error(`${name} is not at ${path}: npm run test:fast brings it`);
+  return { type: 'existing-path', path };
 }
 
 /** The test server may not keep search attributes at all; a workflow that sets one must still run. */

@@ -1,3 +1,4 @@
+import type { InstanceReport } from '../../checkCluster.ts';
 import { ExitCode } from '../failure.ts';
 import type { Noun } from '../program.ts';
 
@@ -13,7 +14,7 @@ export const clusterCommands: Noun = {
         const config = await context.config();
         const [{ checkCluster }, { sources }] = await Promise.all([import('../../checkCluster.ts'), import('../../../components/sources.ts')]);
         const names = name === undefined ? Object.keys(config.clusters) : [name];
-        const instances = [];
+        const instances: InstanceReport[] = [];
         for (const each of names) instances.push(...(await checkCluster(config, each, sources)));
         const only = names.length === 1 ? names[0] : undefined;
         await context.output.result({ cluster: only ?? null, instances }, async () => {

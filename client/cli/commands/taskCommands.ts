@@ -16,7 +16,7 @@ export const taskCommands: Noun = {
       async action(context) {
         await withEngine(context, async (engine, config) => {
           const { showSchedule } = await import('../../taskSchedules.ts');
-          const tasks = [];
+          const tasks: { task: string; cluster: string; sources: string[]; destinations: readonly string[]; schedule: string; nextRun: string | null }[] = [];
           for (const task of Object.values(config.tasks)) {
             const schedule = await showSchedule(engine, task);
             tasks.push({ task: task.name, cluster: task.cluster, sources: task.sources.map((ref) => `${ref.source}@${ref.instance}`), destinations: task.destinations, schedule: schedule.state, nextRun: schedule.nextRuns[0] ?? null });

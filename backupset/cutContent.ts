@@ -9,8 +9,8 @@ function gearTable(): Uint32Array {
 }
 
 /**
- * Content-defined cutting with a gear hash: an insertion moves the cuts around it only. A cut lies after the byte where the upper 20 bits of the
- * hash over the bytes since `minBytes` are zero (for content before `averageBytes`: upper 22; behind it: upper 18), or at `maxBytes`.
+ * Content-defined cutting with a gear hash: an insertion moves the cuts around it only. The first `minBytes` of a chunk are not
+ * looked at. A cut lies after the byte where the upper bits of the hash are zero (22 of 32 before `averageBytes`, 18 from there on), or at `maxBytes`.
  */
 export class ContentCutter {
   readonly #gear = gearTable();

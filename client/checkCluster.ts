@@ -45,7 +45,10 @@ async function checkInstance(config: Config, about: { cluster: string; instance:
   let version = '';
   try {
     await using session = await source.connect(block, { cluster, instance, readSecret: createSecretReader(config.folder), scratchFolder, held: new Map() });
-    for (const selection of selectionsOf(config, cluster, instance, source)) {
+    const selections = selectionsOf(config, cluster, instance, source);
+    // Connecting alone proves nothing: it may not have asked the server anything yet.
+    if (selections.length === 0) problems.push({ severity: 'warning', code: 'E_PREFLIGHT', message: `no task selects anything of ${source.name}@${instance}, so nothing was checked`, hint: 'name it in a task, then check again' });
+    for (const selection of selections) {
       const found = await session.preflight(selection);
       version = found.version;
       for (const problem of found.problems) if (!problems.some((each) => each.message === problem.message)) problems.push(problem);

@@ -31,8 +31,10 @@ export async function listRuns(engine: Engine, filter: RunFilter): Promise<RunRo
   const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
   const query = [
     filter.kind === undefined ? `WorkflowType IN (${kinds.map(quoted).join(', ')})` : `WorkflowType = ${quoted(filter.kind)}`,
-    ...(filter.task === undefined ? [] : [`BackupTask = ${quoted(filter.task)}`]),
-    ...(filter.cluster === undefined ? [] : [`BackupCluster = ${quoted(filter.cluster)}`]),
+    // A run that no worker has taken yet has no attributes, but its id says what it is.
+    ...(filter.task !== undefined && filter.cluster !== undefined
+      ? [`WorkflowId STARTS_WITH ${quoted(`backup/${filter.cluster}/${filter.task}/`)}`]
+      : [...(filter.task === undefined ? [] : [`BackupTask = ${quoted(filter.task)}`]), ...(filter.cluster === undefined ? [] : [`BackupCluster = ${quoted(filter.cluster)}`])]),
     ...(filter.running === true ? ["ExecutionStatus = 'Running'"] : []),
   ].join(' AND ');
   return await engine.call(async () => {

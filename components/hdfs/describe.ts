@@ -8,6 +8,16 @@ import { atEdge } from './sourceFailure.ts';
 const OPEN_KEYS = 10_000;
 const WARNINGS = 1_000;
 
+/** The NameNode's figures are up to 10 s old, by its metrics period. */
+const FIGURES_AGE_MS = 20_000;
+
+/** Whether a file can have been open when the handle was taken and still is. A figure younger than the handle saves the walk. */
+async function mayBeOpen({ client }: Connection, handle: Handle): Promise<boolean> {
+  if (Date.now() - Date.parse(handle.takenAt) < FIGURES_AGE_MS) return true;
+  const beans = await client.jmx('Hadoop:service=NameNode,name=FSNamesystem');
+  return beans[0]?.['NumFilesUnderConstruction'] !== 0;
+}
+
 /** What goes into the set beside the entries. */
 export async function describe(connection: Connection, handle: Handle, selection: HdfsSelection): Promise<SourceDescription & { readonly openKeys: readonly string[] }> {
   const { client } = connection;
@@ -18,7 +28,7 @@ export async function describe(connection: Connection, handle: Handle, selection
     const capture = (await client.conf('dfs.namenode.snapshot.capture.openfiles')) ?? 'false';
     const superuser = await connection.isSuperuser();
     const atSnapshot = Array.isArray(handle.data['open']) ? handle.data['open'].filter((key) => typeof key === 'string') : [];
-    const open = [...new Set([...atSnapshot, ...(await openInSelection(connection, selection, OPEN_KEYS))])].slice(0, OPEN_KEYS).sort();
+    const open = [...new Set([...atSnapshot, ...(await mayBeOpen(connection, handle) ? await openInSelection(connection, selection, OPEN_KEYS) : [])])].slice(0, OPEN_KEYS).sort();
     const warnings: string[] = [];
     if (capture !== 'true') warnings.push('dfs.namenode.snapshot.capture.openfiles is false: what is in the set of files that were open for writing may change under the snapshot');
     if (!superuser) warnings.push(`${client.user} is not a superuser: quotas and trusted attributes are not in the set`);

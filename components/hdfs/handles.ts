@@ -15,15 +15,16 @@ export async function takeHandle(connection: Connection, name: string, selection
   const { client } = connection;
   return atEdge(async () => {
     for (const path of selection.paths) await snapshot(connection, path, name);
-    const open = await openInSelection(connection, selection, OPEN_KEYS_IN_HANDLE);
+    // Only where snapshots do not freeze the length of open files does the moment of asking matter.
+    const frozen = (await client.conf('dfs.namenode.snapshot.capture.openfiles')) === 'true';
+    const open = frozen ? [] : await openInSelection(connection, selection, OPEN_KEYS_IN_HANDLE);
     return {
       name,
       takenAt,
       data: {
         paths: selection.paths.map((path) => ({ path, snapshot: name })),
         exclude: [...(selection.exclude ?? [])],
-        // Only where snapshots do not freeze the length of open files does the moment of asking matter.
-        ...(open.length > 0 && (await client.conf('dfs.namenode.snapshot.capture.openfiles')) !== 'true' ? { open } : {}),
+        ...(open.length > 0 ? { open } : {}),
       },
     };
   });
@@ -90,10 +91,8 @@ export function pathsOf(handle: Handle): readonly string[] {
   return Array.isArray(paths) ? paths.flatMap((one) => (typeof (one as { path?: unknown }).path === 'string' ? [(one as { path: string }).path] : [])) : [];
 }
 
-/** Keys of files that are open for writing now, at most `limit`. Asks cheaply first whether there is any. */
+/** Keys of files that are open for writing now, at most `limit`. The NameNode walks the paths for it. */
 export async function openInSelection({ client }: Connection, selection: HdfsSelection, limit: number): Promise<string[]> {
-  const beans = await client.jmx('Hadoop:service=NameNode,name=FSNamesystem');
-  if (beans[0]?.['NumFilesUnderConstruction'] === 0) return [];
   const excluder = createExcluder(selection.exclude);
   const keys: string[] = [];
   for (const path of selection.paths) {

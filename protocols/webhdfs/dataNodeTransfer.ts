@@ -47,7 +47,7 @@ export async function* receive(transfer: Transfer, length: number): AsyncGenerat
     if (received < promised || !response.complete) throw Object.assign(new Error(`connection ended after ${received} of ${promised} bytes`), { code: 'ECONNRESET' });
     if (received < length) throw new WebHdfsError(`ends after ${received} of ${length} bytes`, { kind: 'short', exception: 'EOF', status: 200, op: transfer.op, path: transfer.path });
   } catch (cause) {
-    throw connectionError(cause, where, transfer.signal);
+    throw connectionError(watch.stalled ?? cause, where, transfer.signal);
   } finally {
     request.destroy();
   }
@@ -67,7 +67,7 @@ export async function askDataNode(transfer: Transfer): Promise<Buffer> {
     if (response.statusCode !== 200) throw remoteError(response.statusCode ?? 0, body, transfer);
     return body;
   } catch (cause) {
-    throw connectionError(cause, { op: transfer.op, path: transfer.path, host: url.host }, transfer.signal);
+    throw connectionError(watch.stalled ?? cause, { op: transfer.op, path: transfer.path, host: url.host }, transfer.signal);
   } finally {
     request.destroy();
   }
@@ -112,7 +112,7 @@ export async function send(transfer: Transfer, body: AsyncIterable<Uint8Array> |
     return sent;
   } catch (cause) {
     if (cause instanceof BodyFailure) throw cause.cause;
-    throw connectionError(cause, { op: transfer.op, path: transfer.path, host: url.host }, transfer.signal);
+    throw connectionError(watch.stalled ?? cause, { op: transfer.op, path: transfer.path, host: url.host }, transfer.signal);
   } finally {
     request.destroy();
   }

@@ -26,6 +26,8 @@ export interface NameNodesOptions {
 
 /** An answer of a NameNode takes at most this: a page of a listing, a page of a diff. */
 const ANSWER_LIMIT_BYTES = 64 << 20;
+/** Nothing of the request left this machine: refused, unknown host, or no connection in time. */
+const NEVER_SENT = 'ECONNREFUSED';
 /** A NameNode walks about a million inodes a second, and some answers walk everything. */
 const SLOW_FACTOR = 10;
 /** Shorter than the NameNode's own idle time (10 s in old versions), so that a kept socket is closed by us and not under a request. */
@@ -59,7 +61,10 @@ export class NameNodes implements AsyncDisposable {
         this.#active = index;
         return body;
       } catch (error) {
-        if (!(error instanceof WebHdfsError) || !this.#worthAsking(error, request)) throw error;
+        if (!(error instanceof WebHdfsError)) throw error;
+        // Whoever does not answer is not asked first next time, even when this request cannot go on.
+        if (error.kind === 'unreachable' && error.status === 0) this.#active = (index + 1) % this.#bases.length;
+        if (!this.#worthAsking(error, request)) throw error;
         // The more telling of the two: a standby is at least alive, but says nothing about why the other is not.
         if (failure === undefined || error.kind !== 'standby') failure = error;
       }
@@ -71,7 +76,7 @@ export class NameNodes implements AsyncDisposable {
   #worthAsking(error: WebHdfsError, request: NameNodeRequest): boolean {
     if (error.kind === 'standby') return true;
     if (error.kind !== 'unreachable' || error.status !== 0) return false;
-    return request.repeatable || error.exception === 'ECONNREFUSED' || error.exception === 'ENOTFOUND' || error.exception === 'EHOSTUNREACH';
+    return request.repeatable || error.exception === NEVER_SENT;
   }
 
   async #askOne(base: URL, request: NameNodeRequest): Promise<Buffer> {
@@ -91,6 +96,7 @@ export class NameNodes implements AsyncDisposable {
       } catch (cause) {
         const broken = (cause as NodeJS.ErrnoException).code === 'ECONNRESET' && sent.reusedSocket;
         if (broken && request.repeatable && attempt < 3 && !request.signal?.aborted) continue;
+        if (sent.socket === null || sent.socket.connecting) (cause as NodeJS.ErrnoException).code = NEVER_SENT;
         throw connectionError(cause, { op: request.op, path: request.path, host: url.host }, request.signal);
       } finally {
         clearTimeout(timer);

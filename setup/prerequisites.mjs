@@ -1,0 +1,32 @@
+import { spawnSync } from 'node:child_process';
+import { SetUpError } from './setUpError.mjs';
+
+export function checkNode(version) {
+  if (Number(version.split('.')[0]) < 20) throw new SetUpError(`Node ${version} is too old: 20 or later is needed (Debian 12 and Ubuntu: see nodejs.org, package nodejs)`, 2);
+}
+
+/** Per command: undefined when it is good, else what is wrong and how to get it. */
+const checks = {
+  npm: () => (runs('npm', ['--version']) ? undefined : 'npm is missing: apt-get install npm (it comes with most packages of Node)'),
+  pip: () => {
+    if (!runs('python3', ['--version'])) return 'python3 is missing: apt-get install python3 python3-pip';
+    return runs('python3', ['-m', 'pip', '--version']) ? undefined : 'pip of python3 is missing: apt-get install python3-pip';
+  },
+  java: () => {
+    const { status, stderr, stdout } = spawnSync('java', ['-version'], { encoding: 'utf8' });
+    if (status !== 0) return 'java is missing: apt-get install openjdk-17-jre-headless';
+    const version = /version "(?:1\.)?(\d+)/.exec(`${stderr}${stdout}`)?.[1];
+    return Number(version) >= 17 ? undefined : `java ${version ?? 'of an unknown version'} is too old, 17 or later is needed: apt-get install openjdk-17-jre-headless`;
+  },
+  mvn: () => (runs('mvn', ['-version']) ? undefined : 'mvn is missing: apt-get install maven'),
+};
+
+/** Checks the named commands and throws one error that names everything wrong. */
+export function checkPrerequisites(commands) {
+  const problems = Object.keys(checks).filter((name) => commands.has(name)).map((name) => checks[name]()).filter((each) => each !== undefined);
+  if (problems.length > 0) throw new SetUpError(`set-up needs what this machine lacks:\n${problems.map((each) => `  ${each}`).join('\n')}`, 2);
+}
+
+function runs(command, args) {
+  return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
+}

@@ -1,0 +1,20 @@
+const servers = ['temporal', 'testServer', 'postgres', 'hadoop'];
+const typeCheck = [['node_modules/typescript/bin/tsc', '--noEmit', '-p', '.'], ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'workflows']];
+const vitest = (...args) => ['node_modules/vitest/vitest.mjs', 'run', ...args];
+
+/** Per script: what it needs besides npm dependencies and Node 24, and what Node 24 runs, in turn. */
+const scripts = {
+  cli: (args) => ({ needs: args.some((each) => each === 'up' || each === 'demo') ? ['temporal'] : [], commands: [['client/cli/main.ts', ...args]] }),
+  lab: (args) => ({ needs: [...servers, 'java'], commands: [['lab/main.ts', ...args]] }),
+  demo: (args) => ({ needs: [...servers, 'java'], commands: [['lab/demo.ts', ...args]] }),
+  test: (args) => ({ needs: [...servers, 'java'], commands: [...typeCheck, vitest(...args)] }),
+  'test:fast': (args) => ({ needs: ['testServer'], commands: [...typeCheck, vitest('--project', 'fast', ...args)] }),
+  'record-histories': (args) => ({ needs: [...servers, 'java'], commands: [['test/replay/record.ts', ...args]] }),
+  typecheck: (args) => ({ needs: [], commands: typeCheck.map((command) => [...command, ...args]) }),
+};
+
+export const scriptNames = Object.keys(scripts);
+
+export function scriptOf(name, args) {
+  return name !== undefined && Object.hasOwn(scripts, name) ? scripts[name](args) : undefined;
+}

@@ -1,0 +1,28 @@
+import { join } from 'node:path';
+import { checkNode, checkPrerequisites } from './prerequisites.mjs';
+import { isInstalled, installTool } from './installTool.mjs';
+import { npmDependenciesArePresent, installNpmDependencies } from './npmDependencies.mjs';
+import { tools } from './tools.mjs';
+import { withLock } from './setUpLock.mjs';
+
+/**
+ * Brings what `needs` names (and npm dependencies and Node 24 always) and gives the Node to run with.
+ * Silent and quick when all is there. Throws SetUpError.
+ */
+export async function setUp({ root, toolsFolder, needs }) {
+  checkNode(process.versions.node);
+  const ownNode = Number(process.versions.node.split('.')[0]) >= 24;
+  const wanted = [...(ownNode ? [] : ['node']), ...needs.filter((need) => need in tools)].map((name) => ({ name, ...tools[name](root) }));
+  const missing = wanted.filter((tool) => !isInstalled(toolsFolder, tool));
+  const npmMissing = !npmDependenciesArePresent(root);
+
+  const commands = new Set([...missing.map((tool) => tool.installer), ...(npmMissing ? ['npm'] : []), ...(needs.includes('java') ? ['java'] : [])]);
+  checkPrerequisites(commands);
+  if (npmMissing) await withLock(join(root, '.tools', 'npm.lock'), () => (npmDependenciesArePresent(root) ? undefined : installNpmDependencies(root)));
+  if (missing.length > 0) {
+    await withLock(join(toolsFolder, 'set-up.lock'), async () => {
+      for (const tool of missing) if (!isInstalled(toolsFolder, tool)) await installTool(toolsFolder, tool);
+    });
+  }
+  return { node: ownNode ? process.execPath : join(toolsFolder, 'node', 'node_modules', `node-${process.platform}-${process.arch}`, 'bin', 'node') };
+}

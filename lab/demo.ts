@@ -60,7 +60,7 @@ async function tell(): Promise<void> {
   await show(['set', 'verify', first.setIds[0]!, '--destination', 'vault', '--level', 'content']);
 
   chapter('Data changes; an incremental run follows');
-  await changeSampleData(lab);
+  await changeSampleData(lab, { files: 400 });
   const second = await shown<RunAnswer>(['task', 'run', 'nightly']);
   const change = sum(second);
   check(second.outcome === 'sealed', `the run ended ${second.outcome}`);

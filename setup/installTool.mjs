@@ -17,9 +17,10 @@ export function isInstalled(toolsFolder, tool) {
 /** Installs into a new folder beside the final one and renames it when complete. The caller holds the lock. */
 export async function installTool(toolsFolder, tool) {
   const name = toolFolderNames[tool.name];
-  const fresh = join(toolsFolder, `${name}.new`);
+  // A name of our own: an installer orphaned by a killed set-up may still be writing into its folder.
+  const fresh = join(toolsFolder, `${name}.new-${process.pid}`);
   // Leftovers of a broken-off set-up.
-  for (const each of readdirSync(toolsFolder)) if (each === `${name}.new` || each === `${name}.old`) rmSync(join(toolsFolder, each), { recursive: true, force: true });
+  for (const each of readdirSync(toolsFolder)) if (each.startsWith(`${name}.new`) || each === `${name}.old`) rmSync(join(toolsFolder, each), { recursive: true, force: true });
   mkdirSync(fresh);
   const [command, args] = tool.command(fresh);
   await runStep({ title: tool.title, command, args, cwd: toolsFolder });

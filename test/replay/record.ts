@@ -23,7 +23,7 @@ try {
   await makeSampleData(lab, { files: 300, largeBytes: 48 << 20 });
   await product.up();
   const backup = await product.json<{ runId: string; setIds: string[] }>(['task', 'run', 'nightly']);
-  await changeSampleData(lab);
+  await changeSampleData(lab, { files: 300 });
   const started = await product.json<{ runId: string }>(['task', 'run', 'nightly', '--full', '--detach']);
   await new Promise((resolve) => setTimeout(resolve, 2500));
   await product.kill('worker');

@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import type { VerificationLevel } from '../contracts/run.ts';
+import { countSchema, formatVersion, parseJson, putJson, readObject } from './jsonObject.ts';
+import { parseSetKey, setFolder, taskFolder, type SetRef } from './layout.ts';
+import { findSet } from './readManifest.ts';
+import type { Repository } from './repository.ts';
+import type { VerifyResult } from './verifySet.ts';
+
+const levels = ['presence', 'stored', 'content', 'restored'] as const;
+const proofSchema = z.object({
+  formatVersion: z.literal(formatVersion), setId: z.string(), level: z.enum(levels), at: z.string(), ok: z.boolean(), checkedObjects: countSchema, checkedBytes: countSchema,
+  damage: z.array(z.object({ object: z.string(), kind: z.string(), entries: countSchema })),
+});
+
+/** The record of a verification. Names of entries are not in it: it is readable without the key. */
+export type Proof = z.infer<typeof proofSchema>;
+
+/** Appends a verification to the set's proofs. */
+export async function writeProof(repository: Repository, result: VerifyResult): Promise<void> {
+  const at = new Date().toISOString();
+  const set = await findSet(repository, result.setId);
+  const proof: Proof = {
+    formatVersion, setId: result.setId, level: result.level, at, ok: result.ok, checkedObjects: result.checkedObjects, checkedBytes: result.checkedBytes,
+    damage: result.damage.map(({ object, kind, total }) => ({ object, kind, entries: total })),
+  };
+  await putJson(repository.session, `${setFolder(set)}/proofs/${at.replaceAll(/[:.-]/g, '')}-${result.level}.json`, proof);
+}
+
+/** All proofs of a set, oldest first. */
+export async function readProofs(repository: Repository, set: SetRef): Promise<Proof[]> {
+  return await readProofsAt(repository, `${setFolder(set)}/proofs/`);
+}
+
+/**
+ * Keys of objects that verifications found bad and that count as bad for this set: by its own proofs, where a later one at the same or a deeper
+ * level clears what an earlier one found; and by proofs of the task's other sets that are newer than this set's newest good one of such a level.
+ */
+export async function knownDamage(repository: Repository, setId: string): Promise<ReadonlySet<string>> {
+  const set = await findSet(repository, setId);
+  const proofs = await readProofsAt(repository, `${taskFolder(set.cluster, set.task)}/`);
+  return damageOf(proofs, setId);
+}
+
+/** The same from proofs at hand, oldest first. */
+export function damageOf(proofs: readonly Proof[], setId: string): ReadonlySet<string> {
+  const bad = new Map<string, number>();
+  for (const proof of proofs) {
+    const depth = levels.indexOf(proof.level);
+    if (proof.setId === setId) for (const [object, foundAt] of bad) if (foundAt <= depth) bad.delete(object);
+    for (const { object } of proof.damage) {
+      // Objects in another set's own folder do not concern this one.
+      const inSet = parseSetKey(object);
+      if (inSet === undefined || inSet.set.setId === setId) bad.set(object, depth);
+    }
+  }
+  return new Set(bad.keys());
+}
+
+async function readProofsAt(repository: Repository, folder: string): Promise<Proof[]> {
+  const proofs: Proof[] = [];
+  for await (const { key } of repository.session.list(folder)) {
+    if (/\/proofs\/[^/]+\.json$/.test(key)) proofs.push(parseJson(await readObject(repository.session, key, 64 << 20), proofSchema, key));
+  }
+  return proofs.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+}

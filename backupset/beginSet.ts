@@ -26,6 +26,7 @@ export async function readBegun(repository: Repository, set: SetRef): Promise<Be
   }
 }
 
-function begunKey(set: SetRef): string {
+/** Key of a set's first object. */
+export function begunKey(set: SetRef): string {
   return `${setFolder(set)}/begun.json`;
 }

@@ -35,7 +35,7 @@ const tableClear = z.object({ formatVersion: z.literal(formatVersion), kind: z.l
 const keySchema = z.string().min(1);
 const tableLine = z.object({ first: keySchema, last: keySchema, entries: countSchema, files: countSchema, directories: countSchema, symlinks: countSchema, gaps: countSchema, bytes: countSchema });
 /** length, digest, place of the pack in the shard's table, frame offset, stored length, skip. */
-const pieceSchema = z.tuple([countSchema, digestSchema, countSchema, countSchema, countSchema, countSchema]);
+const pieceSchema = z.tuple([countSchema, digestSchema, countSchema, countSchema, countSchema, countSchema.max(maxFrameBytes)]);
 const entryLine = z.object({
   k: keySchema, t: z.enum(['f', 'd', 'l']), n: countSchema,
   a: z.custom<Entry['attributes']>((value) => typeof value === 'object' && value !== null && !Array.isArray(value)),

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { z } from 'zod';
 import { Failure } from '../contracts/failure.ts';
 import type { StorageSession } from '../storage/storageDriver.ts';
+import { canonicalJson } from './canonicalJson.ts';
 
 /** The major version of everything this product writes; see the change list in docs/format.md. */
 export const formatVersion = 1;
@@ -21,7 +22,7 @@ export async function readObject(session: StorageSession, key: string, maxBytes:
   let length = 0;
   for await (const part of session.get(key, undefined, signal)) {
     length += part.length;
-    if (length > maxBytes) throw new Failure('E_CORRUPT', `${key} is larger than ${maxBytes} bytes, the most it may be`);
+    if (length > maxBytes) throw new Failure('E_CORRUPT', `${key} is larger than ${maxBytes} bytes, the most it may be`, { details: { kind: 'length' } });
     parts.push(part);
   }
   return Buffer.concat(parts, length);
@@ -40,6 +41,19 @@ export function parseJson<T>(text: string | Uint8Array, schema: z.ZodType<T>, na
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw new Failure('E_CORRUPT', `${name} does not have the form of docs/format.md: ${z.prettifyError(parsed.error).slice(0, 500)}`);
   return parsed.data;
+}
+
+/** The object with a digest over the rest of it, for documents that nothing else names by digest. */
+export function withChecksum<T extends object>(value: T): T & { readonly checksum: string } {
+  return { ...value, checksum: hash('sha256', canonicalJson(value)) };
+}
+
+/** `parseJson` for what `withChecksum` made. @throws Failure E_CORRUPT when it was changed */
+export function parseChecked<T extends { readonly checksum: string }>(text: Uint8Array, schema: z.ZodType<T>, name: string): T {
+  const parsed = parseJson(text, schema, name);
+  const { checksum, ...rest } = parseJson(text, z.looseObject({ checksum: digestSchema }), name);
+  if (hash('sha256', canonicalJson(rest)) !== checksum) throw new Failure('E_CORRUPT', `${name} was changed after it was written`);
+  return parsed;
 }
 
 /** Stores JSON under a key. Returns what it weighs. */

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import type { VerificationLevel } from '../contracts/run.ts';
-import { countSchema, formatVersion, parseJson, putJson, readObject } from './jsonObject.ts';
+import { countSchema, digestSchema, formatVersion, parseChecked, putJson, readObject, withChecksum } from './jsonObject.ts';
 import { parseSetKey, setFolder, taskFolder, type SetRef } from './layout.ts';
 import { findSet } from './readManifest.ts';
 import type { Repository } from './repository.ts';
@@ -10,6 +9,7 @@ const levels = ['presence', 'stored', 'content', 'restored'] as const;
 const proofSchema = z.object({
   formatVersion: z.literal(formatVersion), setId: z.string(), level: z.enum(levels), at: z.string(), ok: z.boolean(), checkedObjects: countSchema, checkedBytes: countSchema,
   damage: z.array(z.object({ object: z.string(), kind: z.string(), entries: countSchema })),
+  checksum: digestSchema,
 });
 
 /** The record of a verification. Names of entries are not in it: it is readable without the key. */
@@ -19,11 +19,11 @@ export type Proof = z.infer<typeof proofSchema>;
 export async function writeProof(repository: Repository, result: VerifyResult): Promise<void> {
   const at = new Date().toISOString();
   const set = await findSet(repository, result.setId);
-  const proof: Proof = {
+  const proof = {
     formatVersion, setId: result.setId, level: result.level, at, ok: result.ok, checkedObjects: result.checkedObjects, checkedBytes: result.checkedBytes,
     damage: result.damage.map(({ object, kind, total }) => ({ object, kind, entries: total })),
   };
-  await putJson(repository.session, `${setFolder(set)}/proofs/${at.replaceAll(/[:.-]/g, '')}-${result.level}.json`, proof);
+  await putJson(repository.session, `${setFolder(set)}/proofs/${at.replaceAll(/[:.-]/g, '')}-${result.level}.json`, withChecksum(proof));
 }
 
 /** All proofs of a set, oldest first. */
@@ -59,7 +59,7 @@ export function damageOf(proofs: readonly Proof[], setId: string): ReadonlySet<s
 async function readProofsAt(repository: Repository, folder: string): Promise<Proof[]> {
   const proofs: Proof[] = [];
   for await (const { key } of repository.session.list(folder)) {
-    if (/\/proofs\/[^/]+\.json$/.test(key)) proofs.push(parseJson(await readObject(repository.session, key, 64 << 20), proofSchema, key));
+    if (/\/proofs\/[^/]+\.json$/.test(key)) proofs.push(parseChecked(await readObject(repository.session, key, 64 << 20), proofSchema, key));
   }
   return proofs.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
 }

@@ -159,7 +159,8 @@ function frameLengthIn(piece: Piece, bytes: Uint8Array): number {
   }
 }
 
-async function fetchRange(repository: Repository, pack: string, from: number, to: number, signal?: AbortSignal): Promise<Buffer> {
+/** Exactly these bytes of a pack. */
+export async function fetchRange(repository: Repository, pack: string, from: number, to: number, signal?: AbortSignal): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   for await (const part of repository.session.get(packKey(pack), { offset: from, length: to - from }, signal)) parts.push(part);
   const bytes = Buffer.concat(parts);
@@ -232,7 +233,13 @@ class FrameCache {
       if (place >= 0) this.#drop(place);
     });
     while (this.#spanBytes > this.#cacheBytes / 2 && this.#spans.length > 1) this.#drop(0);
-    return (await bytes).subarray(0, end - piece.frameOffset);
+    try {
+      return (await bytes).subarray(0, end - piece.frameOffset);
+    } catch (error) {
+      // What lies behind the piece may be damaged; that is not its fault.
+      if (to === end || !(error instanceof Failure && error.code === 'E_CORRUPT')) throw error;
+      return await fetchRange(this.#repository, piece.pack, piece.frameOffset, end);
+    }
   }
 
   #drop(place: number): void {

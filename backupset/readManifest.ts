@@ -15,7 +15,7 @@ export const sourceSealSchema = z.object({
 });
 export const manifestSchema = z.object({
   formatVersion: z.literal(formatVersion), repositoryId: text, setId: text, cluster: text, task: text, runId: text,
-  kind: z.enum(['full', 'incremental']), recoveryPoint: text, begunAt: text, sealedAt: text, productVersion: text, partial: z.boolean(),
+  kind: z.enum(['full', 'incremental']), recoveryPoint: text, begunAt: text, begun: objectRefSchema, sealedAt: text, productVersion: text, partial: z.boolean(),
   sources: z.array(sourceSealSchema).max(10_000),
   totals: z.object({ entries: countSchema, files: countSchema, bytes: countSchema, storedBytes: countSchema, gaps: countSchema }),
   authentication: digestSchema,

@@ -4,7 +4,7 @@ import { Failure } from '../contracts/failure.ts';
 import type { StorageSession } from '../storage/storageDriver.ts';
 import { cutting } from './cutContent.ts';
 import { maxFrameBytes } from './frame.ts';
-import { formatVersion, parseJson, putJson, readObject } from './jsonObject.ts';
+import { digestSchema, formatVersion, parseChecked, putJson, readObject, withChecksum } from './jsonObject.ts';
 import { deriveKeys, unwrapDataKey, wrapDataKey, wrappedKeySchema, type RepositoryKey, type RepositoryKeys, type WrappedKey } from './repositoryKey.ts';
 
 export type { RepositoryKey, RepositoryKeys } from './repositoryKey.ts';
@@ -31,8 +31,13 @@ const headerSchema = z.object({
   }),
   compression: z.object({ algorithm: z.literal('zstd'), level: z.number().int() }),
   encryption: z.object({ algorithm: z.literal('AES-256-GCM'), keys: z.array(wrappedKeySchema).min(1).max(16) }).nullable(),
+  checksum: digestSchema,
 });
 type Header = z.infer<typeof headerSchema>;
+
+async function putHeader(session: StorageSession, header: Omit<Header, 'checksum'>): Promise<void> {
+  await putJson(session, repositoryKeyName, headerSchema.parse(withChecksum(header)));
+}
 
 /**
  * Opens the repository, and makes it first where there is none.
@@ -44,13 +49,13 @@ export async function createRepository(session: StorageSession, options: { reado
       throw new Failure('E_FORMAT', `there are sets (${key}) but no ${repositoryKeyName}`, { hint: `bring ${repositoryKeyName} back, or use an empty folder` });
     }
     const repositoryId = randomUUID();
-    const header: Header = {
+    const header: Omit<Header, 'checksum'> = {
       formatVersion, repositoryId, createdAt: new Date().toISOString(),
       packing: { packBytes: options.packBytes ?? 32 << 20, chunkBytes: options.chunkBytes ?? 4 << 20, cutting: { ...cutting } },
       compression: { algorithm: 'zstd', level: 3 },
       encryption: options.key === undefined ? null : { algorithm: 'AES-256-GCM', keys: [await wrapDataKey(randomBytes(32), options.key, repositoryId)] },
     };
-    await putJson(session, repositoryKeyName, headerSchema.parse(header));
+    await putHeader(session, header);
   }
   // Read back: another creator may have won.
   return await openRepository(session, options.key);
@@ -86,7 +91,8 @@ export async function rotateKey(session: StorageSession, oldKey: RepositoryKey, 
   if (header.encryption === null) throw new Failure('E_KEY', 'the repository is not encrypted');
   const { dataKey, wrapped: old } = await findDataKey(header.encryption.keys, oldKey, header.repositoryId);
   const added = await wrapDataKey(dataKey, newKey, header.repositoryId);
-  const put = async (keys: WrappedKey[]): Promise<void> => void (await putJson(session, repositoryKeyName, headerSchema.parse({ ...header, encryption: { algorithm: 'AES-256-GCM', keys } })));
+  const { checksum: _, ...rest } = header;
+  const put = async (keys: WrappedKey[]): Promise<void> => await putHeader(session, { ...rest, encryption: { algorithm: 'AES-256-GCM', keys } });
   await put([...header.encryption.keys, added]);
   const back = await readHeader(session);
   const found = await findDataKey(back.encryption?.keys ?? [], newKey, back.repositoryId);
@@ -96,7 +102,7 @@ export async function rotateKey(session: StorageSession, oldKey: RepositoryKey, 
 
 async function readHeader(session: StorageSession): Promise<Header> {
   try {
-    return parseJson(await readObject(session, repositoryKeyName, 1 << 20), headerSchema, repositoryKeyName);
+    return parseChecked(await readObject(session, repositoryKeyName, 1 << 20), headerSchema, repositoryKeyName);
   } catch (cause) {
     if (cause instanceof Failure && cause.code === 'E_OBJECT_NOT_FOUND') throw new Failure('E_FORMAT', `this is not a backup repository: there is no ${repositoryKeyName}`, { cause });
     throw cause;

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { SourceSeal } from '../contracts/activities.ts';
 import { Failure } from '../contracts/failure.ts';
-import { readBegun } from './beginSet.ts';
+import { begunKey, readBegun } from './beginSet.ts';
 import { canonicalJson } from './canonicalJson.ts';
 import { formatVersion, putJson, readObject } from './jsonObject.ts';
 import { descriptionKey, manifestKey, type SetRef } from './layout.ts';
@@ -27,14 +27,15 @@ export async function sealSet(repository: Repository, input: SealInput): Promise
   const key = manifestKey(input);
   const begun = await readBegun(repository, input);
   if (begun === undefined || begun.runId !== input.runId) throw new Failure('E_INTERNAL', `set ${input.setId} was not begun by the run ${input.runId}`);
+  const begunBytes = await readObject(repository.session, begunKey(input), 1 << 20);
   const sum = (name: 'entries' | 'files' | 'bytes' | 'storedBytes' | 'gaps'): number => input.sources.reduce((total, each) => total + each[name], 0);
   const content = {
     formatVersion, repositoryId: repository.id, setId: input.setId, cluster: input.cluster, task: input.task, runId: input.runId,
     kind: input.sources.some((each) => each.kind === 'incremental') ? 'incremental' : 'full', recoveryPoint: input.recoveryPoint,
-    begunAt: begun.begunAt, sealedAt: new Date().toISOString(), productVersion: input.productVersion, partial: input.partial,
+    begunAt: begun.begunAt, begun: { digest: hash('sha256', begunBytes), length: begunBytes.length }, sealedAt: new Date().toISOString(), productVersion: input.productVersion, partial: input.partial,
     sources: input.sources, totals: { entries: sum('entries'), files: sum('files'), bytes: sum('bytes'), storedBytes: sum('storedBytes'), gaps: sum('gaps') },
   };
-  const manifest = manifestSchema.parse({ ...manifestSchema.parse({ ...content, authentication: '0'.repeat(64) }) });
+  const manifest = manifestSchema.parse({ ...content, authentication: '0'.repeat(64) });
   if ((await repository.session.stat(key)) !== undefined) {
     const before = await readManifestOf(repository, input);
     if (!isSame(before, manifest)) throw new Failure('E_CORRUPT', `set ${input.setId} is sealed already, with another content`);

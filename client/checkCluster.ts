@@ -45,10 +45,7 @@ async function checkInstance(config: Config, about: { cluster: string; instance:
   let version = '';
   try {
     await using session = await source.connect(block, { cluster, instance, readSecret: createSecretReader(config.folder), scratchFolder, held: new Map() });
-    const selections = selectionsOf(config, cluster, instance, source);
-    // Connecting alone proves nothing: it may not have asked the server anything yet.
-    if (selections.length === 0) problems.push({ severity: 'warning', code: 'E_PREFLIGHT', message: `no task selects anything of ${source.name}@${instance}, so nothing was checked`, hint: 'name it in a task, then check again' });
-    for (const selection of selections) {
+    for (const selection of selectionsOf(config, cluster, instance, source)) {
       const found = await session.preflight(selection);
       version = found.version;
       for (const problem of found.problems) if (!problems.some((each) => each.message === problem.message)) problems.push(problem);
@@ -61,14 +58,9 @@ async function checkInstance(config: Config, about: { cluster: string; instance:
   return { cluster, source: source.name, instance, status, version, problems };
 }
 
-/** What the tasks select of the instance; where no task does, the widest selection there is. */
-function selectionsOf(config: Config, cluster: string, instance: string, source: DataSource): readonly unknown[] {
+/** What the tasks select of the instance; where no task does, `null`: the service alone. */
+function selectionsOf(config: Config, cluster: string, instance: string, source: DataSource): readonly (unknown | null)[] {
   const selected = Object.values(config.tasks).filter((task) => task.cluster === cluster).flatMap((task) => task.sources)
     .filter((ref) => ref.source === source.name && ref.instance === instance).map((ref): unknown => ref.selection);
-  if (selected.length > 0) return selected;
-  for (const wide of [{}, { paths: ['/'] }]) {
-    const parsed = source.selection.safeParse(wide);
-    if (parsed.success) return [parsed.data];
-  }
-  return [];
+  return selected.length > 0 ? selected : [null];
 }

@@ -97,8 +97,8 @@ export interface RestorePlanPart {
  * except what the protocol itself demands (another NameNode of an HA pair). All of them may be repeated after a crash.
  */
 export interface SourceSession<Selection = unknown> extends AsyncDisposable {
-  /** Checks everything a backup of this selection needs. Changes nothing. */
-  preflight(selection: Selection): Promise<{ readonly version: string; readonly problems: readonly Problem[] }>;
+  /** Checks everything a backup of this selection needs; `null`: the service instance alone. Changes nothing. */
+  preflight(selection: Selection | null): Promise<{ readonly version: string; readonly problems: readonly Problem[] }>;
 
   /** Fixes the point in time under this name: seconds at most, whatever the size. Repeating it returns the same handle while it lives. */
   takeHandle(name: string, selection: Selection): Promise<Handle>;

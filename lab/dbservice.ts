@@ -64,11 +64,16 @@ async function prepare(place: ServerPlace): Promise<void> {
   await rename(fresh, data);
 }
 
-/** initdb and the server refuse root: they run as nobody then. */
+/**
+ * initdb and the server refuse root: they run as nobody then, who may still pass through folders that only root may enter
+ * (a checkout below /root or in a folder of `mktemp -d`).
+ */
+const asNobody = ['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups', '--inh-caps=+dac_read_search,+dac_override', '--ambient-caps=+dac_read_search,+dac_override'];
+
 function postgres(place: ServerPlace, role: string, tool: string, args: readonly string[]): Launch {
   const path = join(postgresBinaries(place.toolsFolder), tool);
-  const asNobody = process.getuid?.() === 0 ? ['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups', path] : [path];
-  return { command: asNobody[0]!, args: [...asNobody.slice(1), ...args], folder: place.folder, logFile: join(place.folder, `${role}.log`), env: { PATH: process.env['PATH'], HOME: place.folder, LC_ALL: 'C.UTF-8' } };
+  const [command, ...before] = process.getuid?.() === 0 ? [...asNobody, path] : [path];
+  return { command: command!, args: [...before, ...args], folder: place.folder, logFile: join(place.folder, `${role}.log`), env: { PATH: process.env['PATH'], HOME: place.folder, LC_ALL: 'C.UTF-8' } };
 }
 
 async function secret(file: string): Promise<string> {
@@ -90,7 +95,9 @@ async function isReady(place: ServerPlace): Promise<boolean> {
   }
 }
 
+/** Only the cluster that is backed up has databases; a mirrored cluster starts empty. */
 async function createDatabases(place: ServerPlace): Promise<void> {
+  if (place.name !== 'dbservice') return;
   const client = await connectDbservice(place);
   try {
     const has = async (sql: string, name: string) => (await client.query(sql, [name])).rowCount !== 0;

@@ -29,7 +29,7 @@ export function labConfig(lab: LabConfig): string {
     const database = places[cluster.dbservice];
     return {
       ...(instances.length > 0 ? { HDFS: Object.fromEntries(instances.map(([name, server]) => [name, { webhdfs: webhdfs(server), user }])) } : {}),
-      ...(database !== undefined ? { DBService: { DBService: { host: '127.0.0.1', port: database.ports['port'], user: 'postgres', password: { file: passwordFile(database) }, binaries: postgresBinaries(lab.toolsFolder), databases } } } : {}),
+      ...(database !== undefined ? { DBService: { DBService: { host: '127.0.0.1', port: database.ports['port'], user: 'postgres', password: { file: passwordFile(database) }, binaries: postgresBinaries(lab.toolsFolder), databases: cluster === clusters.prod ? databases : {} } } } : {}),
     };
   };
   const described = Object.entries(clusters).map(([name, cluster]) => [name, { services: servicesOf(cluster) }] as const).filter(([, { services }]) => Object.keys(services).length > 0);

@@ -47,8 +47,10 @@ export async function* shardUnits(lines: readonly PlanLine[], cursor: ShardCurso
     let offset = from;
     try {
       for await (const bytes of chunks(entry, from, to, context)) {
-        yield { kind: 'chunk', line: ready.line, entry, bytes, offset, last: offset + bytes.length === to };
-        offset += bytes.length;
+        // The consumer takes the buffer over: its length is not to be asked afterwards.
+        const { length } = bytes;
+        yield { kind: 'chunk', line: ready.line, entry, bytes, offset, last: offset + length === to };
+        offset += length;
       }
     } catch (error) {
       yield { kind: 'entry', line: ready.line, entry: gapOrThrow(entry, error) };

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { activityInterceptor } from '../activities/activityInterceptor.ts';
 import { createActivities } from '../activities/createActivities.ts';
 import { createFramePool } from '../backupset/framePool.ts';
@@ -12,6 +12,7 @@ import { clusterQueue, controlQueue } from '../contracts/names.ts';
 import { drivers } from '../storage/drivers.ts';
 import { readEngineRecord } from './engine.ts';
 import { productVersion } from './productVersion.ts';
+import { workerLog } from './workerLog.ts';
 import { workflowBundle } from './workflowBundle.ts';
 
 /** Shards, and other activities, in work at once per cluster: each may hold two packs and some frames in memory. */
@@ -29,7 +30,7 @@ if (address === undefined) {
   process.exit(6);
 }
 
-Runtime.install({ logger: new DefaultLogger('WARN', (entry) => process.stderr.write(`${new Date().toISOString()} ${entry.level} ${entry.message} ${JSON.stringify(entry.meta ?? {}, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}\n`)), shutdownSignals: ['SIGINT', 'SIGTERM'] });
+Runtime.install({ logger: workerLog((line) => process.stderr.write(line)), shutdownSignals: ['SIGINT', 'SIGTERM'] });
 const threads = availableParallelism();
 await using pool = createFramePool({ threads });
 const held = new Map<string, Map<string, AsyncDisposable>>();

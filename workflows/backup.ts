@@ -6,6 +6,7 @@ import type { BackupOutcome, BackupRequest, DestinationRef, ParentRef, RunFailur
 import { copySource, type CopySourceResult } from './copySource.ts';
 import { holdInstance } from './holdInstance.ts';
 import { setSearchAttributes } from './setSearchAttributes.ts';
+import { runKey } from './runKey.ts';
 import { fail, failureOf } from './failureOf.ts';
 import { onCluster, onControl } from './onQueue.ts';
 import { createStory, type Story } from './story.ts';
@@ -196,7 +197,7 @@ function report(run: RunRef, plan: BackupPlan, story: Story, recoveryPoint: stri
 
 function runRef(): RunRef {
   const info = workflowInfo();
-  return { runId: info.workflowId, runKey: info.firstExecutionRunId.slice(0, 8) };
+  return { runId: info.workflowId, runKey: runKey() };
 }
 
 /** One name for all sources of a run; readable in a list of snapshots. */

@@ -3,6 +3,7 @@ import { workflowIds } from '../contracts/names.ts';
 import type { MirrorRequest, RestoreOutcome } from '../contracts/restoration.ts';
 import { onControl } from './onQueue.ts';
 import { restore } from './restore.ts';
+import { runKey } from './runKey.ts';
 import { createStory } from './story.ts';
 
 /** A whole cluster into a mirrored one: the newest sets of all its source instances, restored in dependency order, compared at the end. */
@@ -10,7 +11,7 @@ export async function mirror(request: MirrorRequest): Promise<RestoreOutcome> {
   const runId = workflowInfo().workflowId;
   const story = createStory({ runId, kind: 'mirror', cluster: request.to });
   const { sets, mapping } = await onControl().resolveMirror(request);
-  const planId = `mirror-${workflowInfo().firstExecutionRunId.slice(0, 8)}`;
+  const planId = `mirror-${runKey()}`;
   story.setIds = [...new Set(sets.map((each) => each.setId))];
   story.phase = request.compareOnly ? 'compare' : 'restore';
   const workflowId = workflowIds.restore(planId);

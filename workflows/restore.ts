@@ -6,6 +6,7 @@ import { fail, failureOf } from './failureOf.ts';
 import { holdInstance } from './holdInstance.ts';
 import { onCluster } from './onQueue.ts';
 import { restoreSource } from './restoreSource.ts';
+import { runKey } from './runKey.ts';
 import { setSearchAttributes } from './setSearchAttributes.ts';
 import { createStory, type Story } from './story.ts';
 
@@ -14,7 +15,7 @@ const approvalWait = '7d';
 
 /** A restoration: plan → approval of exactly that plan → restore in dependency order → compare → commit → report; on failure the way back. */
 export async function restore(request: RestoreRequest): Promise<RestoreOutcome> {
-  const run: RunRef = { runId: workflowInfo().workflowId, runKey: workflowInfo().firstExecutionRunId.slice(0, 8) };
+  const run: RunRef = { runId: workflowInfo().workflowId, runKey: runKey() };
   const story = createStory({ runId: run.runId, kind: request.mode === 'mirror' ? 'mirror' : 'restore', cluster: request.toCluster });
   story.limits(request.limits);
   const approval = offerApproval(request);

@@ -61,8 +61,8 @@ class DbserviceSession implements SourceSession<DbserviceSelection> {
     return databases;
   }
 
-  async preflight(selection: DbserviceSelection): ReturnType<SourceSession['preflight']> {
-    return checkBackup(this.#access, this.#databases(selection), this.#context.scratchFolder);
+  async preflight(selection: DbserviceSelection | null): ReturnType<SourceSession['preflight']> {
+    return checkBackup(this.#access, selection === null ? Object.keys(this.#access.instance.databases) : this.#databases(selection), this.#context.scratchFolder);
   }
 
   async takeHandle(name: string, selection: DbserviceSelection): Promise<Handle> {

@@ -9,7 +9,7 @@ import { atEdge } from './sourceFailure.ts';
 const NEARLY_FULL = 0.95;
 
 /** Everything a backup of this selection needs. Changes nothing. */
-export async function preflight(connection: Connection, selection: HdfsSelection): Promise<{ readonly version: string; readonly problems: readonly Problem[] }> {
+export async function preflight(connection: Connection, selection: HdfsSelection | null): Promise<{ readonly version: string; readonly problems: readonly Problem[] }> {
   const { client } = connection;
   return atEdge(async () => {
     const problems: Problem[] = [];
@@ -22,7 +22,7 @@ export async function preflight(connection: Connection, selection: HdfsSelection
     const superuser = await connection.isSuperuser();
     if (!superuser) add('warning', 'E_SOURCE_DENIED', `${client.user} is not a superuser of ${connection.instance}: quotas, trusted attributes and what it may not read stay out`, 'name the superuser in the service instance');
     const snapshottable = await client.snapshottableDirectories();
-    for (const path of selection.paths) {
+    for (const path of selection?.paths ?? []) {
       const status = await client.statusOrUndefined(path);
       if (status === undefined) {
         add('error', 'E_SOURCE_PATH', `${path} does not exist`);

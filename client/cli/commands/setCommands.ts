@@ -1,4 +1,5 @@
 import { Failure } from '../../../contracts/failure.ts';
+import type { SetSummary } from '../../../backupset/listSets.ts';
 import type { VerificationLevel } from '../../../contracts/run.ts';
 import type { CommandContext } from '../context.ts';
 import { ExitCode } from '../failure.ts';
@@ -28,7 +29,7 @@ export const setCommands: Noun = {
         await using opened = await open(context, options);
         const { listSets } = await import('../../../backupset/listSets.ts');
         const { cluster, task } = options as { cluster?: string; task?: string };
-        const sets = [];
+        const sets: SetSummary[] = [];
         for await (const set of listSets(opened.repository)) {
           if ((cluster !== undefined && set.cluster !== cluster) || (task !== undefined && set.task !== task)) continue;
           sets.push(set);

@@ -1,0 +1,272 @@
+import { hash } from 'node:crypto';
+import { compareKeys } from '../contracts/compareKeys.ts';
+import { Failure } from '../contracts/failure.ts';
+import type { VerificationLevel } from '../contracts/run.ts';
+import { begunKey } from './beginSet.ts';
+import { DamageList, type Damage, type DamageKind } from './damageList.ts';
+import type { FramePool } from './framePool.ts';
+import { readShard, readTable, rootOf } from './indexFormat.ts';
+import { readObject } from './jsonObject.ts';
+import { descriptionKey, manifestKey } from './layout.ts';
+import { indexKey, packKey } from './packKey.ts';
+import { PackSet } from './packSet.ts';
+import { PieceTable, type EntryPlace } from './pieceTable.ts';
+import { openIndex, type SourceIndex } from './readIndex.ts';
+import { findSet, readManifestOf, type Manifest } from './readManifest.ts';
+import { readDescription } from './sourceDescription.ts';
+import type { Repository } from './repository.ts';
+import { checkPieces, checkPresence, checkStored } from './verifyPacks.ts';
+
+export interface VerifyResult {
+  readonly setId: string;
+  readonly level: VerificationLevel;
+  readonly ok: boolean;
+  readonly checkedObjects: number;
+  readonly checkedBytes: number;
+  readonly damage: readonly Damage[];
+}
+
+export interface VerifyOptions {
+  readonly onProgress?: (done: { readonly checkedObjects: number; readonly checkedBytes: number }) => void;
+  readonly signal?: AbortSignal;
+  /** Packs in work at once. */
+  readonly parallel?: number;
+}
+
+/** Pieces in memory at once; a set with more is gone through several times, by the first byte of the packs, so that each pack is read once. */
+const mostPieces = 1_000_000;
+
+/**
+ * Checks a set against its manifest. `presence`: everything is there with its length; `stored`: and has the digest it is named by (neither needs the
+ * key); `content`: and every frame opens, every piece has its digest, keys are in order, counts agree.
+ * @throws Failure E_SET_NOT_FOUND; E_KEY when `content` is asked of a repository opened without its key. Damage is a result, not an error.
+ */
+export async function verifySet(repository: Repository, pool: FramePool, setId: string, level: VerificationLevel, options: VerifyOptions = {}): Promise<VerifyResult> {
+  if (repository.keyless && level === 'content') throw new Failure('E_KEY', 'the content of an encrypted repository cannot be verified without its key');
+  return await new Verification(repository, pool, level, options).run(setId);
+}
+
+class Verification {
+  readonly #repository: Repository;
+  readonly #pool: FramePool;
+  readonly #level: VerificationLevel;
+  readonly #options: VerifyOptions;
+  readonly #damage = new DamageList();
+  readonly #packs = new PackSet();
+  readonly #indexes: { readonly name: string; readonly index: SourceIndex }[] = [];
+  #pieces = 0;
+  #objects = 0;
+  #bytes = 0;
+
+  constructor(repository: Repository, pool: FramePool, level: VerificationLevel, options: VerifyOptions) {
+    this.#repository = repository;
+    this.#pool = pool;
+    this.#level = level;
+    this.#options = options;
+  }
+
+  async run(setId: string): Promise<VerifyResult> {
+    const set = await findSet(this.#repository, setId);
+    const key = manifestKey(set);
+    const manifest = await this.#guarded(key, 'manifest', async () => await readManifestOf(this.#repository, set));
+    if (manifest !== undefined) {
+      this.#count(0);
+      await this.#checkNamed(begunKey(set), manifest.begun);
+      for (const part of manifest.sources) await this.#checkSource(manifest, part);
+      this.#checkTotals(key, manifest);
+      await this.#checkPacks();
+    }
+    const damage = this.#damage.all();
+    return { setId, level: this.#level, ok: damage.length === 0, checkedObjects: this.#objects, checkedBytes: this.#bytes, damage };
+  }
+
+  #count(bytes: number): void {
+    this.#objects += 1;
+    this.#bytes += bytes;
+    this.#options.onProgress?.({ checkedObjects: this.#objects, checkedBytes: this.#bytes });
+    this.#options.signal?.throwIfAborted();
+  }
+
+  /** Turns an error that means damage into an item of the list. */
+  async #guarded<T>(object: string, kind: DamageKind, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof Failure) || !['E_CORRUPT', 'E_OBJECT_NOT_FOUND', 'E_FORMAT'].includes(error.code)) throw error;
+      const said = error.details['kind'];
+      this.#damage.add(object, error.code === 'E_OBJECT_NOT_FOUND' ? 'missing' : typeof said === 'string' && ['length', 'digest', 'foreign', 'manifest'].includes(said) ? said as DamageKind : kind);
+      return undefined;
+    }
+  }
+
+  async #checkNamed(key: string, expected: { readonly digest: string; readonly length: number }): Promise<void> {
+    await this.#guarded(key, 'digest', async () => {
+      const bytes = await readObject(this.#repository.session, key, Math.min(expected.length, 64 << 20), this.#options.signal);
+      this.#count(bytes.length);
+      if (bytes.length !== expected.length) this.#damage.add(key, 'length');
+      else if (hash('sha256', bytes) !== expected.digest) this.#damage.add(key, 'digest');
+    });
+  }
+
+  async #checkSource(manifest: Manifest, part: Manifest['sources'][number]): Promise<void> {
+    const description = descriptionKey(manifest, part.source, part.instance);
+    await this.#checkNamed(description, part.description);
+    if (this.#level === 'content' && !this.#damage.has(description)) await this.#guarded(description, 'frame', async () => await readDescription(this.#repository, manifest, part));
+    const tableKey = indexKey(part.table.digest);
+    const table = await this.#guarded(tableKey, 'index', async () => await readTable(this.#repository, this.#pool, part.table, this.#options.signal));
+    if (table === undefined) {
+      // Nothing of the source can be found without it.
+      this.#damage.hit(tableKey, part.entries);
+      this.#damage.name(tableKey, `${part.source}@${part.instance}: all entries`);
+      return;
+    }
+    this.#count(part.table.length);
+    if (rootOf(table.shards.map(([digest]) => digest)) !== part.root) this.#damage.add(tableKey, 'index');
+    const source = this.#indexes.length;
+    if (table.summaries !== undefined) this.#indexes.push({ name: `${part.source}@${part.instance}`, index: await openIndex(this.#repository, this.#pool, part.table) });
+    const counted = { entries: 0, files: 0, directories: 0, symlinks: 0, gaps: 0, bytes: 0 };
+    let last: string | undefined;
+    for (const [position, [digest, length]] of table.shards.entries()) {
+      const key = indexKey(digest);
+      const shard = await this.#guarded(key, 'index', async () => await readShard(this.#repository, this.#pool, { digest, length }, this.#options.signal));
+      this.#count(length);
+      const summary = table.summaries?.[position];
+      if (shard === undefined) {
+        if (summary === undefined) continue;
+        this.#damage.hit(key, summary.entries);
+        this.#damage.name(key, `${part.source}@${part.instance}:${summary.first}`);
+        this.#damage.name(key, `${part.source}@${part.instance}:${summary.last}`);
+      } else {
+        for (const [pack, packLength] of shard.packs) this.#packs.add(pack, packLength);
+      }
+      if (summary === undefined) continue;
+      if (last !== undefined && compareKeys(last, summary.first) >= 0) this.#damage.add(tableKey, 'index');
+      last = summary.last;
+      if (shard !== undefined && this.#level === 'content') {
+        await this.#guarded(key, 'index', async () => {
+          const entries = await this.#indexes[source]!.index.load(position, this.#options.signal);
+          const sum = { entries: 0, files: 0, directories: 0, symlinks: 0, gaps: 0, bytes: 0 };
+          for (const entry of entries) {
+            sum.entries += 1;
+            sum.files += entry.type === 'file' ? 1 : 0;
+            sum.directories += entry.type === 'directory' ? 1 : 0;
+            sum.symlinks += entry.type === 'symlink' ? 1 : 0;
+            sum.gaps += entry.gap === undefined ? 0 : 1;
+            sum.bytes += entry.length;
+            this.#pieces += entry.pieces?.length ?? 0;
+          }
+          if (countNames.some((name) => sum[name] !== summary[name])) this.#damage.add(key, 'count');
+        });
+      }
+      for (const name of countNames) counted[name] += summary[name];
+    }
+    if (table.summaries !== undefined && countNames.some((name) => counted[name] !== part[name])) this.#damage.add(tableKey, 'count');
+  }
+
+  #checkTotals(key: string, manifest: Manifest): void {
+    for (const name of ['entries', 'files', 'bytes', 'storedBytes', 'gaps'] as const) {
+      if (manifest.sources.reduce((sum, each) => sum + each[name], 0) !== manifest.totals[name]) this.#damage.add(key, 'count');
+    }
+  }
+
+  async #checkPacks(): Promise<void> {
+    if (this.#level === 'content') return await this.#checkContent();
+    for (let byte = 0; byte < 256; byte++) {
+      if (this.#level === 'presence') {
+        for await (const { digest, wrong } of checkPresence(this.#repository, this.#packs, byte, this.#options.signal)) {
+          if (wrong !== undefined) this.#damage.add(packKey(digest), wrong);
+          this.#count(0);
+        }
+      } else {
+        await this.#concurrently(this.#packs.of(byte), async ({ digest, length }) => {
+          const { wrong, read } = await checkStored(this.#repository, digest, length, false, this.#options.signal);
+          if (wrong !== undefined) this.#damage.add(packKey(digest), wrong);
+          this.#count(read);
+        });
+      }
+    }
+    await this.#nameHit();
+  }
+
+  /** Entries of packs that are bad, where the index can be read. */
+  async #nameHit(): Promise<void> {
+    if (!this.#damage.all().some((each) => each.object.startsWith('packs/'))) return;
+    for (const { name, index } of this.#indexes) {
+      for (let shard = 0; shard < index.shards().length; shard++) {
+        if (this.#damage.has(indexKey(index.shards()[shard]!.digest))) continue;
+        for (const entry of await index.load(shard, this.#options.signal)) {
+          for (const key of new Set(entry.pieces?.map((piece) => packKey(piece.pack)))) {
+            if (this.#damage.has(key) && this.#damage.hit(key)) this.#damage.name(key, `${name}:${entry.key}`);
+          }
+        }
+      }
+    }
+  }
+
+  async #checkContent(): Promise<void> {
+    const passes = Math.min(256, Math.max(1, Math.ceil(this.#pieces / mostPieces)));
+    for (let pass = 0; pass < passes; pass++) {
+      const from = Math.floor((256 * pass) / passes);
+      const to = Math.floor((256 * (pass + 1)) / passes);
+      const table = await this.#piecesOf(from, to);
+      const lengths = new Map<string, number>();
+      for (let byte = from; byte < to; byte++) for (const { digest, length } of this.#packs.of(byte)) lengths.set(digest, length);
+      const hit: { readonly object: string; readonly place: EntryPlace }[] = [];
+      await this.#concurrently(table.byPack(), async ({ pack, pieces }) => {
+        const key = packKey(pack);
+        const { wrong, bytes, read } = await checkStored(this.#repository, pack, lengths.get(pack)!, true, this.#options.signal);
+        lengths.delete(pack);
+        if (wrong !== undefined) this.#damage.add(key, wrong);
+        for await (const place of checkPieces(this.#repository, this.#pool, bytes, pieces, this.#options.signal)) {
+          this.#damage.add(key, 'frame');
+          if (this.#damage.hit(key)) hit.push({ object: key, place });
+        }
+        this.#count(read);
+      });
+      // What a shard's table names and no entry uses.
+      await this.#concurrently(lengths, async ([digest, length]) => {
+        const { wrong, read } = await checkStored(this.#repository, digest, length, false, this.#options.signal);
+        if (wrong !== undefined) this.#damage.add(packKey(digest), wrong);
+        this.#count(read);
+      });
+      await this.#nameAll(hit);
+    }
+  }
+
+  async #piecesOf(from: number, to: number): Promise<PieceTable> {
+    const table = new PieceTable();
+    for (const [source, { index }] of this.#indexes.entries()) {
+      for (const [shard, { digest }] of index.shards().entries()) {
+        if (this.#damage.has(indexKey(digest))) continue;
+        for (const [line, entry] of (await index.load(shard, this.#options.signal)).entries()) {
+          for (const piece of entry.pieces ?? []) {
+            const byte = Number.parseInt(piece.pack.slice(0, 2), 16);
+            if (byte >= from && byte < to) table.add(piece, { source, shard, line });
+          }
+        }
+      }
+    }
+    return table;
+  }
+
+  async #nameAll(hit: { readonly object: string; readonly place: EntryPlace }[]): Promise<void> {
+    hit.sort((a, b) => a.place.source - b.place.source || a.place.shard - b.place.shard);
+    let kept: { readonly source: number; readonly shard: number; readonly keys: string[] } | undefined;
+    for (const { object, place } of hit) {
+      const { name, index } = this.#indexes[place.source]!;
+      if (kept?.source !== place.source || kept.shard !== place.shard) kept = { source: place.source, shard: place.shard, keys: (await index.load(place.shard)).map((each) => each.key) };
+      this.#damage.name(object, `${name}:${kept.keys[place.line]!}`);
+    }
+  }
+
+  async #concurrently<T>(items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
+    const source = items[Symbol.iterator]();
+    const lane = async (): Promise<void> => {
+      for (let next = source.next(); next.done !== true; next = source.next()) await work(next.value);
+    };
+    const lanes = await Promise.allSettled(Array.from({ length: this.#options.parallel ?? 3 }, lane));
+    for (const each of lanes) if (each.status === 'rejected') throw each.reason;
+  }
+}
+
+const countNames = ['entries', 'files', 'directories', 'symlinks', 'gaps', 'bytes'] as const;

@@ -58,7 +58,8 @@ export function parseChecked<T extends { readonly checksum: string }>(text: Uint
 
 /** Stores JSON under a key. Returns what it weighs. */
 export async function putJson(session: StorageSession, key: string, value: unknown, signal?: AbortSignal): Promise<{ readonly digest: string; readonly length: number }> {
-  const bytes = Buffer.from(`${JSON.stringify(value, undefined, 1)}\n`);
+  // No line end: a document that lost its last byte is then no document.
+  const bytes = Buffer.from(JSON.stringify(value, undefined, 1));
   const digest = hash('sha256', bytes);
   await session.put(key, [bytes], { length: bytes.length, sha256: digest }, signal);
   return { digest, length: bytes.length };

@@ -77,6 +77,12 @@ export interface RestoreTarget {
   readonly only: readonly string[];
 }
 
+/**
+ * `content`: attributes and every byte. `attributes`: a digest in the attributes stands for the content (rows of a table, whatever their order).
+ * `nothing`: it is never the same twice (a dump's table of contents holds a date).
+ */
+export type Comparable = 'content' | 'attributes' | 'nothing';
+
 /** A source's part of a restoration plan. */
 export interface RestorePlanPart {
   /** One line each: what will be done, in order. */
@@ -143,8 +149,8 @@ export interface SourceSession<Selection = unknown> extends AsyncDisposable {
   statRestored(target: RestoreTarget, entry: Entry, signal?: AbortSignal): Promise<Entry | undefined>;
   /** Its bytes, by the target's own read path. */
   readRestored(target: RestoreTarget, entry: Entry, signal?: AbortSignal): AsyncIterable<Uint8Array>;
-  /** Whether the bytes of this entry can be compared at all (a dump's table of contents holds a date). */
-  comparable(entry: Entry): boolean;
+  /** What of this entry can be compared with its restored twin. */
+  comparable(entry: Entry): Comparable;
 
   /** In place only: puts the restored thing where it belongs, keeping what was there. Quick, reversible, repeatable. Returns the name of what was kept. */
   commitRestore(target: RestoreTarget): Promise<{ readonly safetyPoint: string | undefined }>;

@@ -9,9 +9,9 @@ import { restoreEntries } from './restoreShard.ts';
 const atOnce = 16;
 const mostNames = 20;
 
-/** Compares one shard with what lies at the target, attributes and every byte, through the target's own read path. */
+/** Compares one shard with what lies at the target, attributes and every byte (or what stands for them), through the target's own read path. */
 export async function compareShard(context: RestoreContext, kind: 'directories' | 'files', shard: number, incomparableAttributes: readonly string[]): Promise<ShardCompared> {
-  const entries = (await restoreEntries(context, kind, shard)).filter((entry) => entry.gap === undefined && (entry.type !== 'file' || context.target.comparable(entry)));
+  const entries = (await restoreEntries(context, kind, shard)).filter((entry) => entry.gap === undefined && (entry.type !== 'file' || context.target.comparable(entry) !== 'nothing'));
   const done = { compared: 0, bytes: 0, differences: 0, differing: [] as string[] };
   for await (const { entry, difference } of orderedMap(entries, atOnce, async (entry) => ({ entry, difference: await differenceOf(context, entry, incomparableAttributes) }))) {
     context.signal.throwIfAborted();
@@ -37,7 +37,7 @@ async function differenceOf(context: RestoreContext, entry: IndexedEntry, incomp
     const should = canonical(entry.attributes[name]);
     if (is !== should) return `${name} is ${is}, should be ${should}`;
   }
-  if (entry.type !== 'file' || entry.length === 0) return undefined;
+  if (entry.type !== 'file' || entry.length === 0 || context.target.comparable(entry) === 'attributes') return undefined;
   const digester = new PieceDigester(entry.pieces ?? [], context.repository.chunkBytes);
   for await (const bytes of context.target.readRestored(context.where, entry, context.signal)) {
     digester.update(bytes);

@@ -1,4 +1,6 @@
 import { stat } from 'node:fs/promises';
+import type { Entry } from '../../contracts/entry.ts';
+import type { Comparable } from '../dataSource.ts';
 import type { DumpFolder } from './dumpDatabase.ts';
 import { dumpDatabase, listPath } from './dumpDatabase.ts';
 import { readFileList, type DumpedFile } from './fileList.ts';
@@ -65,10 +67,12 @@ export class CompareDump implements AsyncDisposable {
   }
 }
 
-/** Whether the bytes of this file of a dump are the same whenever the data is. */
-export function isComparable(key: string): boolean {
-  if (key === 'globals.sql') return false;
+/** What of this file of a dump is the same whenever the data is. */
+export function comparableOf(entry: Entry): Comparable {
+  const { key } = entry;
+  if (key === 'globals.sql') return 'nothing';
+  if (entry.attributes['rowsDigest'] !== undefined) return 'attributes';
   const name = key.slice(key.lastIndexOf('/') + 1);
   // The tables of contents hold dates and object numbers; database.json holds a size. Row counts and owners in it are checked after loading.
-  return name !== 'database.json' && name !== 'toc.dat' && !/^blobs(_\d+)?\.toc$/.test(name);
+  return name === 'database.json' || name === 'toc.dat' || /^blobs(_\d+)?\.toc$/.test(name) ? 'nothing' : 'content';
 }

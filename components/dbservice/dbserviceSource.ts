@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import type { Change, Entry } from '../../contracts/entry.ts';
 import { Failure } from '../../contracts/failure.ts';
 import type { Handle } from '../../contracts/handle.ts';
-import type { DataSource, PlanReport, RestorePlanPart, RestoreTarget, SourceContext, SourceDescription, SourceSession } from '../dataSource.ts';
-import { CompareDump, isComparable, type CompareIndex } from './compareDump.ts';
+import type { DataSource, PlanReport, RestorePlanPart, RestoreTarget, SourceContext, SourceDescription, SourceSession, Comparable } from '../dataSource.ts';
+import { comparableOf, CompareDump, type CompareIndex } from './compareDump.ts';
+import type { DumpedFile } from './fileList.ts';
 import { actualName, checkRestore, commitDatabases, loadStaged, rollbackDatabases, settleComments } from './databaseRestore.ts';
 import { dbserviceInstance, dbserviceSelection, type DbserviceInstance, type DbserviceSelection } from './dbserviceInstance.ts';
 import type { DumpFolder } from './dumpDatabase.ts';
@@ -176,7 +177,7 @@ class DbserviceSession implements SourceSession<DbserviceSelection> {
     }
   }
 
-  async #restoredFile(target: RestoreTarget, entry: Entry, signal: AbortSignal | undefined): Promise<{ key: string; length: number; sha256: string } | undefined> {
+  async #restoredFile(target: RestoreTarget, entry: Entry, signal: AbortSignal | undefined): Promise<DumpedFile | undefined> {
     const database = databaseOfKey(entry.key);
     if (database === undefined) return undefined;
     const index = await this.#compareIndex(target, database, signal);
@@ -186,12 +187,14 @@ class DbserviceSession implements SourceSession<DbserviceSelection> {
 
   async statRestored(target: RestoreTarget, entry: Entry, signal?: AbortSignal): Promise<Entry | undefined> {
     // What cannot be compared is there when its database is; roles are there or loading would have failed.
-    if (!this.comparable(entry) || entry.type !== 'file') {
+    if (this.comparable(entry) === 'nothing' || entry.type !== 'file') {
       const database = databaseOfKey(entry.key);
       return database === undefined || (await this.#compareIndex(target, database, signal)) ? entry : undefined;
     }
     const file = await this.#restoredFile(target, entry, signal);
-    return file && { key: entry.key, type: 'file', length: file.length, attributes: { ...entry.attributes, sha256: file.sha256 } };
+    // Of a table the digest of its rows counts: their order, and so the digest of the file, may be another one.
+    const digests: Entry['attributes'] = file?.rowsDigest === undefined ? { sha256: file?.sha256 ?? '' } : { rowsDigest: file.rowsDigest };
+    return file && { key: entry.key, type: 'file', length: file.length, attributes: { ...entry.attributes, ...digests } };
   }
 
   async *readRestored(target: RestoreTarget, entry: Entry, signal?: AbortSignal): AsyncIterable<Uint8Array> {
@@ -202,8 +205,8 @@ class DbserviceSession implements SourceSession<DbserviceSelection> {
     yield* readExactly(path, { ...entry, length: file.length }, 0, file.length, missing, signal);
   }
 
-  comparable(entry: Entry): boolean {
-    return isComparable(entry.key);
+  comparable(entry: Entry): Comparable {
+    return comparableOf(entry);
   }
 
   async commitRestore(target: RestoreTarget): Promise<{ readonly safetyPoint: string | undefined }> {

@@ -90,9 +90,9 @@ async function* listFiles(folder: string, key: string, tables: Map<string, { nam
   const names = (await readdir(join(folder, 'dump'))).map((name) => `dump/${name}`);
   for (const name of [...names, 'database.json', 'schema.sql'].sort(compareKeys)) {
     const table = tables.get(name.slice('dump/'.length));
-    const { length, sha256, rows } = await digestFile(join(folder, name), table !== undefined, signal);
+    const { length, sha256, rows, rowsDigest } = await digestFile(join(folder, name), table !== undefined, signal);
     if (table?.rows !== undefined && rows !== table.rows) throw new Failure('E_CORRUPT', `the dump of ${table.name} holds ${rows} rows, the database ${table.rows} at the same point in time`, { hint: 'the disk below the scratch folder, or the server, loses data' });
-    yield { key: `${key}/${name}`, length, sha256, ...(table ? { table: table.name } : {}) };
+    yield { key: `${key}/${name}`, length, sha256, ...(table ? { table: table.name, rowsDigest } : {}) };
   }
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
@@ -12,24 +12,54 @@ export interface DumpedFile {
   readonly sha256: string;
   /** The table whose rows it holds, `schema.table`. */
   readonly table?: string;
+  /** Digest of the table's rows whatever their order: a loaded table may keep them in another one than it was dumped in. */
+  readonly rowsDigest?: string;
 }
 
 /**
- * Digest and length of a file, and how many lines come before the `\.` that ends the rows of a table's dump.
- * Streams; `rows` is only asked for files of tables.
+ * Digest and length of a file, and of a table's dump how many rows come before the `\.` that ends them, and their digest whatever their order.
+ * Streams.
  */
-export async function digestFile(path: string, countLines: boolean, signal: AbortSignal | undefined): Promise<{ readonly length: number; readonly sha256: string; readonly rows: number }> {
-  const hash = createHash('sha256');
+export async function digestFile(path: string, ofTable: boolean, signal: AbortSignal | undefined): Promise<{ readonly length: number; readonly sha256: string; readonly rows: number; readonly rowsDigest: string }> {
+  const whole = createHash('sha256');
+  const rows = ofTable ? new RowsDigest() : undefined;
   let length = 0;
-  let lines = 0;
   for await (const part of createReadStream(path, { highWaterMark: 1 << 20, ...(signal ? { signal } : {}) })) {
     const bytes = part as Buffer;
-    hash.update(bytes);
+    whole.update(bytes);
     length += bytes.length;
-    if (countLines) for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) lines++;
+    rows?.update(bytes);
   }
   // pg_dump ends the rows with a line `\.` and two empty ones.
-  return { length, sha256: hash.digest('hex'), rows: lines - 3 };
+  return { length, sha256: whole.digest('hex'), rows: (rows?.lines ?? 0) - 3, rowsDigest: rows?.digest() ?? '' };
+}
+
+/** Adds up the digests of lines, word by word: the same for the same lines in any order. */
+class RowsDigest {
+  lines = 0;
+  readonly #sum = new Uint32Array(8);
+  #rest: Buffer = Buffer.alloc(0);
+
+  update(bytes: Buffer): void {
+    let from = 0;
+    for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, from)) {
+      const line = bytes.subarray(from, at);
+      this.#add(this.#rest.length === 0 ? line : Buffer.concat([this.#rest, line]));
+      this.#rest = Buffer.alloc(0);
+      from = at + 1;
+    }
+    if (from < bytes.length) this.#rest = Buffer.concat([this.#rest, bytes.subarray(from)]);
+  }
+
+  #add(line: Buffer): void {
+    this.lines += 1;
+    const digest = hash('sha256', line, 'buffer');
+    for (let word = 0; word < 8; word++) this.#sum[word] = (this.#sum[word]! + digest.readUInt32LE(word * 4)) >>> 0;
+  }
+
+  digest(): string {
+    return Buffer.from(this.#sum.buffer).toString('hex');
+  }
 }
 
 /** Writes a list of files as JSON lines, whole or not at all; its being there says that everything in it is complete. */

@@ -75,7 +75,7 @@ export async function* dumpedChanges(folder: DumpFolder, handle: Handle, signal:
         continue;
       }
       const file = value as DumpedFile;
-      yield { op: 'put', entry: { key: file.key, type: 'file', length: file.length, attributes: { sha256: file.sha256, ...(file.table === undefined ? {} : { table: file.table }) } } };
+      yield { op: 'put', entry: { key: file.key, type: 'file', length: file.length, attributes: { sha256: file.sha256, ...(file.table === undefined ? {} : { table: file.table, rowsDigest: file.rowsDigest ?? '' }) } } };
     }
   }
 }

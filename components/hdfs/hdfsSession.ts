@@ -103,7 +103,7 @@ export function createHdfsSession(connection: Connection): SourceSession<HdfsSel
     },
     statRestored: (target, entry, signal) => atEdge(() => entries(target).stat(entry, signal)),
     readRestored: (target, entry, signal) => streamAtEdge(entries(target).read(entry, signal)),
-    comparable: (entry) => entry.type === 'file' && entry.gap === undefined,
+    comparable: (entry) => (entry.type === 'file' && entry.gap === undefined ? 'content' : 'nothing'),
 
     commitRestore: (target) => atEdge(() => commitRestore(connection, target)),
     rollbackRestore: (target) => atEdge(() => rollbackRestore(connection, target)),

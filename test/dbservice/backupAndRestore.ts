@@ -65,7 +65,7 @@ export async function differences(session: Session, set: MemorySet, target: Rest
     const there = await session.statRestored(target, entry);
     if (!there) differing.push(`${entry.key} missing`);
     else if (there.length !== entry.length || there.attributes['sha256'] !== entry.attributes['sha256']) differing.push(entry.key);
-    else if (session.comparable(entry) && !(await bytesOf(session.readRestored(target, entry))).equals(set.content.get(entry.key)!)) differing.push(`${entry.key} bytes`);
+    else if (session.comparable(entry) === 'content' && !(await bytesOf(session.readRestored(target, entry))).equals(set.content.get(entry.key)!)) differing.push(`${entry.key} bytes`);
   }
   return differing;
 }

@@ -27,6 +27,8 @@ export interface DataSource<Instance = unknown, Selection = unknown> {
   readonly neverWith: Readonly<Record<string, string>>;
   /** Attributes that legitimately differ between an entry and its restored twin (`fileId`, `accessTime`), left out of comparisons. */
   readonly incomparableAttributes: readonly string[];
+  /** Whether a key has the form of this source's keys, so that a choice of keys goes to the sources it means. */
+  ownsKey(key: string): boolean;
   connect(instance: Instance, context: SourceContext): Promise<SourceSession<Selection>>;
 }
 

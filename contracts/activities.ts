@@ -135,7 +135,6 @@ export interface RestoreTask {
   readonly mode: RestoreRequest['mode'];
   readonly existing: RestoreRequest['existing'];
   readonly mapping: RestoreMapping;
-  readonly only: readonly string[];
 }
 
 /** `directories` first, parents before children; `files`; `settle`: directories again, children first. */

@@ -44,6 +44,8 @@ export interface RestoreStep {
   readonly recoveryPoint: string;
   readonly entries: number;
   readonly bytes: number;
+  /** The chosen keys that are this source's; empty: everything. */
+  readonly only: readonly string[];
 }
 
 /** The plan as the operator sees it; kept as `restorations/<planId>/plan.json`. The digest is over everything else in canonical JSON. */

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -20,7 +21,11 @@ const stateFolder = values.state ?? join(root, '.demo');
 const begunMs = Date.now();
 const numbers: [string, string][] = [];
 
-const lab = await createLab({ stateFolder, toolsFolder: process.env['MRS_BACKUP_TOOLS'] ?? join(root, '.tools'), onProgress: (line) => process.stderr.write(`${pc.dim(`  ${line}`)}\n`) });
+const labOptions = { stateFolder, toolsFolder: process.env['MRS_BACKUP_TOOLS'] ?? join(root, '.tools'), onProgress: (line: string) => process.stderr.write(`${pc.dim(`  ${line}`)}\n`) };
+// Every demo begins anew.
+await (await createLab(labOptions)).down();
+await rm(stateFolder, { recursive: true, force: true });
+const lab = await createLab(labOptions);
 const product = openProduct(lab.config(), join(stateFolder, 'engine'));
 let failed = false;
 try {
@@ -37,18 +42,17 @@ process.exit(failed ? 1 : 0);
 async function tell(): Promise<void> {
   chapter('Two Hadoop clusters, two PostgreSQL servers and the embedded engine are started');
   await lab.up();
-  await lab.reset();
   await product.up();
   say('engine and worker are up');
 
   chapter('Sample data: files with owners, ACLs, quotas and hostile names; databases of Hive, Hue and Oozie');
   await makeSampleData(lab, { files: 400, largeBytes: 32 << 20 });
-  await writeBulk(lab, 'hdfs-a', '/data/bulk', 6, 48 << 20);
+  await writeBulk(lab, 'hdfs-a', '/data/bulk', 10, 64 << 20);
 
   chapter('A backup runs, its worker is killed with SIGKILL in the middle, and the run goes on from where it was');
   command('task run nightly');
   const run = product.start(['task', 'run', 'nightly', '--output', 'json'], { stderr: 'inherit' });
-  await untilStored(product, 8 << 20);
+  await untilCopying(product);
   const pid = await product.kill('worker');
   say(pc.yellow(`kill -9 ${pid} (the worker)`));
   const first = (await run.answer).json<RunAnswer>();
@@ -70,7 +74,7 @@ async function tell(): Promise<void> {
   await loseDirectory(lab, 'hdfs-a', '/data/bulk');
   await loseDatabase(lab, 'dbservice', 'hivemeta');
   say('lost: /data/bulk of hacluster, database hivemeta');
-  const plan = await shown<{ planId: string }>(['restoration', 'plan', second.setIds[0]!, '--destination', 'vault', '--to', 'prod', '--in-place', '--source', 'hdfs@hacluster', '--source', 'dbservice', '--only', '/data/bulk', '--only', 'databases/hivemeta', '--only', 'globals.sql']);
+  const plan = await shown<{ planId: string }>(['restoration', 'plan', second.setIds[0]!, '--destination', 'vault', '--to', 'prod', '--mode', 'in-place', '--source', 'hdfs@hacluster', '--source', 'dbservice', '--only', '/data/bulk', '--only', 'databases/hivemeta', '--only', 'globals.sql']);
   const restored = await shown<RestoreAnswer>(['restoration', 'run', plan.planId, '--yes']);
   check(restored.outcome === 'restored', `the restoration ended ${restored.outcome}`);
   numbers.push(['restored in place', `${restored.sources.map((each) => `${each.source} ${each.entries} entries, ${each.compared} compared, ${each.differences} differ`).join('; ')}; ${restored.rtoSeconds.toFixed(1)} s from approval`]);
@@ -105,16 +109,16 @@ function sum(run: RunAnswer): { readonly files: number; readonly bytes: number; 
   return run.sources.reduce((total, each) => ({ files: total.files + each.files, bytes: total.bytes + each.bytes, storedBytes: total.storedBytes + each.storedBytes }), { files: 0, bytes: 0, storedBytes: 0 });
 }
 
-/** Waits until the running backup has stored so much that a death in the middle is one. */
-async function untilStored(from: Product, bytes: number): Promise<void> {
+/** Waits until the running backup copies the bulk, so that a death in the middle is one. */
+async function untilCopying(from: Product): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {
     const { runs } = await from.json<{ runs: readonly { runId: string; state: string }[] }>(['run', 'list']);
     const running = runs.find((each) => each.state === 'running');
     if (running !== undefined) {
-      const { progress } = await from.json<{ progress?: { bytes?: number } }>(['run', 'show', running.runId]);
-      if ((progress?.bytes ?? 0) >= bytes) return;
+      const { progress } = await from.json<{ progress?: { totalBytes?: number } }>(['run', 'show', running.runId]);
+      if ((progress?.totalBytes ?? 0) > 600 << 20) return await sleep(1000);
     }
-    await sleep(200);
+    await sleep(100);
   }
   throw new Error('the backup did not get going');
 }

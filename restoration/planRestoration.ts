@@ -37,7 +37,8 @@ export async function planRestoration(context: PlanningContext): Promise<Restora
     const manifest = await readManifest(opened.repository, wanted.setId);
     for (const part of manifest.sources) {
       if (wanted.sources.length > 0 && !wanted.sources.some((each) => each === part.source || each === `${part.source}@${part.instance}`)) continue;
-      planned.push(await planStep(context, opened.repository, wanted.destination, manifest, part));
+      const only = keysOf(context, part.source);
+      if (request.only.length === 0 || only.length > 0) planned.push(await planStep(context, opened.repository, wanted.destination, manifest, part, only));
     }
     refuseUnknown(wanted, manifest);
   }
@@ -47,14 +48,14 @@ export async function planRestoration(context: PlanningContext): Promise<Restora
   return document(request, ordered);
 }
 
-async function planStep(context: PlanningContext, repository: Repository, destination: string, manifest: Manifest, part: Manifest['sources'][number]): Promise<Planned> {
+async function planStep(context: PlanningContext, repository: Repository, destination: string, manifest: Manifest, part: Manifest['sources'][number], only: readonly string[]): Promise<Planned> {
   const { request } = context;
   const source = context.sources.find((each) => each.name === part.source);
   if (source === undefined) throw new Failure('E_UNSUPPORTED', `set ${manifest.setId} has the data source ${part.source}, which this version cannot restore`);
   const toInstance = instanceFor(context, source, part.instance);
   const step: RestoreStep = {
     source: part.source, fromInstance: part.instance, toInstance, destination, repositoryId: repository.id, setId: manifest.setId,
-    recoveryPoint: part.recoveryPoint, entries: part.entries, bytes: part.bytes,
+    recoveryPoint: part.recoveryPoint, entries: part.entries, bytes: part.bytes, only,
   };
   const description = await readDescription(repository, manifest, part);
   const session = await context.connect(source, toInstance);
@@ -62,6 +63,12 @@ async function planStep(context: PlanningContext, repository: Repository, destin
   const planPart = await session.planRestore(restoreTarget(request.planId, step, request, description), { entries: part.entries, bytes: part.bytes });
   const gaps = part.gaps === 0 ? [] : [`${part.gaps} entries of ${part.source}@${part.instance} have no content in the set`];
   return { step, part: { ...planPart, losses: [...gaps, ...planPart.losses] } };
+}
+
+/** Of the keys that were chosen those that mean this source. */
+function keysOf(context: PlanningContext, name: string): readonly string[] {
+  const source = context.sources.find((each) => each.name === name);
+  return context.request.only.filter((key) => source?.ownsKey(key) === true);
 }
 
 /** The mapping first, then the same name, then the only one there is. */

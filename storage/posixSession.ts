@@ -6,6 +6,7 @@ import { Failure } from '../contracts/failure.ts';
 import { checkedBody } from './checkedBody.ts';
 import { TEMPORARY_FOLDER, encodeKey } from './keyNames.ts';
 import { listTree, type TreeChild } from './listTree.ts';
+import { ignoreExisting, isAbsence, syncFolder, writeAll } from './posixCalls.ts';
 import { posixFailure, systemErrorName } from './posixFailure.ts';
 import type { ByteRange, PutExpectation, StorageSession, StoredObject } from './storageDriver.ts';
 
@@ -261,7 +262,7 @@ class PosixSession implements StorageSession {
       try {
         await this.#makeFolders(folder);
         await fs.rename(this.#at(temporary), this.#at(path));
-        await this.#syncFolder(folder);
+        await syncFolder(this.#at(folder));
         return;
       } catch (error) {
         if (systemErrorName(error) !== 'ENOENT') throw posixFailure(error, what);
@@ -282,32 +283,7 @@ class PosixSession implements StorageSession {
     const parent = dirname(folder) === '.' ? '' : dirname(folder);
     await this.#makeFolders(parent);
     await fs.mkdir(this.#at(folder), { mode: FOLDER_MODE }).catch(ignoreExisting);
-    await this.#syncFolder(parent);
+    await syncFolder(this.#at(parent));
     this.#durableFolders.add(folder);
-  }
-
-  async #syncFolder(folder: string): Promise<void> {
-    const handle = await fs.open(this.#at(folder), constants.O_RDONLY | constants.O_DIRECTORY);
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  }
-}
-
-function isAbsence(error: unknown): boolean {
-  const name = systemErrorName(error);
-  return name === 'ENOENT' || name === 'ENOTDIR';
-}
-
-function ignoreExisting(error: unknown): void {
-  if (systemErrorName(error) !== 'EEXIST') throw error;
-}
-
-async function writeAll(file: fs.FileHandle, block: Uint8Array): Promise<void> {
-  for (let offset = 0; offset < block.length; ) {
-    const { bytesWritten } = await file.write(block, offset, block.length - offset, null);
-    offset += bytesWritten;
   }
 }

@@ -37,7 +37,7 @@ export async function restore(request: RestoreRequest): Promise<RestoreOutcome> 
 
 async function carryOut(run: RunRef, request: RestoreRequest, plan: RestorationSummary, story: Story): Promise<RestoreOutcome> {
   const approvedMs = Date.now();
-  const tasks = plan.order.map((step): RestoreTask => ({ run, toCluster: request.toCluster, step, mode: request.mode, existing: request.existing, mapping: request.mapping, only: request.only }));
+  const tasks = plan.order.map((step): RestoreTask => ({ run, toCluster: request.toCluster, step, mode: request.mode, existing: request.existing, mapping: request.mapping }));
   const begun: RestoreTask[] = [];
   try {
     story.phase = request.compareOnly ? 'compare' : 'restore';

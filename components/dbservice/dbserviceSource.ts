@@ -259,5 +259,6 @@ export const dbserviceSource: DataSource<DbserviceInstance, DbserviceSelection> 
   runsAfter: [],
   neverWith: {},
   incomparableAttributes: [],
+  ownsKey: (key) => !key.startsWith('/'),
   connect: async (instance, context) => new DbserviceSession({ instance, readSecret: context.readSecret }, context),
 };

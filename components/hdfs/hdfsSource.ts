@@ -16,6 +16,7 @@ export const hdfsSource: DataSource<HdfsInstance, HdfsSelection> & { readonly in
   neverWith: {},
   /** What is never the same after a restoration: a new inode has a new id, and reading changes the time of access. */
   incomparableAttributes: ['fileId', 'accessTime'],
+  ownsKey: (key) => key.startsWith('/'),
   async connect(instance, context) {
     return createHdfsSession(createConnection(createWebHdfs({ urls: instance.webhdfs, user: instance.user }), context.instance));
   },

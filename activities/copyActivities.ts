@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { ClusterActivities, CopyTask } from '../contracts/activities.ts';
 import { openIndex } from '../backupset/readIndex.ts';
-import { readManifest } from '../backupset/readManifest.ts';
+import { readManifestOf } from '../backupset/readManifest.ts';
 import { knownDamage } from '../backupset/proofs.ts';
 import type { Limits } from '../contracts/run.ts';
 import { buildIndex } from '../transfer/buildIndex.ts';
@@ -69,7 +69,7 @@ async function openAll(deps: ActivityDependencies, copy: CopyTask): Promise<{ re
   for (const ref of copy.destinations) {
     const opened = stack.use(await openRepositoryOf(deps, ref.name, ref.repositoryId));
     const { repository } = opened;
-    const from = copy.parent === null ? undefined : await readManifest(repository, copy.parent.setId);
+    const from = copy.parent === null ? undefined : await readManifestOf(repository, { cluster: copy.ref.cluster, task: copy.task, setId: copy.parent.setId });
     const table = from?.sources.find((each) => each.source === copy.ref.source && each.instance === copy.ref.instance)?.table;
     destinations.push({
       name: ref.name, repository,

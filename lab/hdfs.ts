@@ -24,6 +24,7 @@ export function hdfs(clusterId: string): LabServer {
 
 async function prepare(place: ServerPlace, clusterId: string): Promise<void> {
   await mkdir(join(place.folder, 'conf'), { recursive: true });
+  await mkdir(join(place.folder, 'tmp'), { recursive: true });
   await writeFile(join(place.folder, 'conf', 'core-site.xml'), xml({ 'fs.defaultFS': `hdfs://127.0.0.1:${place.ports['rpc']}`, 'hadoop.tmp.dir': join(place.folder, 'tmp') }));
   await writeFile(join(place.folder, 'conf', 'hdfs-site.xml'), xml(settings(place)));
   await writeFile(join(place.folder, 'conf', 'log4j.properties'), 'log4j.rootLogger=WARN,console\nlog4j.appender.console=org.apache.log4j.ConsoleAppender\nlog4j.appender.console.target=System.err\nlog4j.appender.console.layout=org.apache.log4j.PatternLayout\nlog4j.appender.console.layout.ConversionPattern=%d{ISO8601} %p %c{2}: %m%n\n');
@@ -64,7 +65,7 @@ function xml(properties: Readonly<Record<string, string>>): string {
 
 function java(place: ServerPlace, role: string, main: readonly string[]): Launch {
   const { HADOOP_USER_NAME: _user, CLASSPATH: _classPath, ...env } = process.env;
-  const args = ['-XX:+IgnoreUnrecognizedVMOptions', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xmx192m', ...openPackages.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`), '-cp', `${join(place.folder, 'conf')}:${join(place.toolsFolder, 'hadoop', 'lib')}/*`, ...main];
+  const args = ['-XX:+IgnoreUnrecognizedVMOptions', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xmx192m', `-Djava.io.tmpdir=${join(place.folder, 'tmp')}`, ...openPackages.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`), '-cp', `${join(place.folder, 'conf')}:${join(place.toolsFolder, 'hadoop', 'lib')}/*`, ...main];
   return { command: 'java', args, folder: place.folder, logFile: join(place.folder, `${role}.log`), env };
 }
 

@@ -8,7 +8,7 @@ const scripts = {
   lab: (args) => ({ needs: [...servers, 'java'], commands: [['lab/main.ts', ...args]] }),
   demo: (args) => ({ needs: [...servers, 'java'], commands: [['lab/demo.ts', ...args]] }),
   test: (args) => ({ needs: [...servers, 'java'], commands: [...typeCheck, vitest(...args)] }),
-  'test:fast': (args) => ({ needs: ['testServer'], commands: [...typeCheck, vitest('--project', 'fast', ...args)] }),
+  'test:fast': (args) => ({ needs: ['testServer', 'temporal'], commands: [...typeCheck, vitest('--project', 'fast', ...args)] }),
   'record-histories': (args) => ({ needs: [...servers, 'java'], commands: [['test/replay/record.ts', ...args]] }),
   typecheck: (args) => ({ needs: [], commands: typeCheck.map((command) => [...command, ...args]) }),
 };

@@ -29,6 +29,7 @@ export async function buildIndex(context: IndexContext): Promise<SourceSeal> {
     ...(incremental && destination.parent !== undefined ? { parent: destination.parent.table } : {}),
     removed: incremental ? removedKeys(destination, pool, folder, plan.shards, signal) : [],
     puts: counted(copiedEntries(destination, pool, folder, plan.shards, signal), context.progress),
+    bad: destination.bad,
     signal,
   });
   const stored = await storedPacks(destination, pool, folder, plan.shards, signal);

@@ -74,7 +74,8 @@ async function performShards(stage: Stage, input: RestoreSourceInput, start: Res
   let state = start;
   const next = await slidingWindow(start.next, count, width, async (index) => {
     const shard = stage === 'settle' ? count - 1 - index : index;
-    state = await steered(steer, (limits) => performShard(stage, task, shard, share(limits), () => state));
+    const add = await steered(steer, (limits) => performShard(stage, task, shard, share(limits)));
+    state = add(state);
     keep(state);
     setCurrentDetails(`${stage}: ${state.entries} of ${shards.entries} entries, ${state.bytes} of ${shards.bytes} bytes`);
   }, () => workflowInfo().continueAsNewSuggested);
@@ -82,18 +83,16 @@ async function performShards(stage: Stage, input: RestoreSourceInput, start: Res
   if (next < count) await continueAsNew<typeof restoreSource>({ ...input, steering: steer.now, soFar: { ...state, next } });
 }
 
-/** `now` is asked after the work: other shards ended meanwhile. */
-async function performShard(stage: Stage, task: RestoreTask, shard: number, limits: Limits, now: () => RestoreState): Promise<RestoreState> {
+/** What a shard adds to the state there is when it ends: others end meanwhile. */
+async function performShard(stage: Stage, task: RestoreTask, shard: number, limits: Limits): Promise<(state: RestoreState) => RestoreState> {
   const activities = onCluster(task.toCluster, 'patient', 'restore');
   if (stage === 'compareDirectories' || stage === 'compareFiles') {
     const result = await activities.compareShard(task, stage === 'compareFiles' ? 'files' : 'directories', shard, limits);
-    const state = now();
-    return { ...state, compared: state.compared + result.compared, differences: state.differences + result.differences, differing: [...state.differing, ...result.differing].slice(0, mostNames) };
+    return (state) => ({ ...state, compared: state.compared + result.compared, differences: state.differences + result.differences, differing: [...state.differing, ...result.differing].slice(0, mostNames) });
   }
   const result = await activities.restoreShard(task, stage as RestoreShardPhase, shard, limits);
-  const state = now();
-  if (stage === 'settle') return state;
-  return { ...state, entries: state.entries + result.entries, bytes: state.bytes + result.bytes, missing: state.missing + result.missing, missingNames: [...state.missingNames, ...result.missingNames].slice(0, mostNames) };
+  if (stage === 'settle') return (state) => state;
+  return (state) => ({ ...state, entries: state.entries + result.entries, bytes: state.bytes + result.bytes, missing: state.missing + result.missing, missingNames: [...state.missingNames, ...result.missingNames].slice(0, mostNames) });
 }
 
 function share(limits: Limits): Limits {

@@ -67,7 +67,7 @@ async function openAll(deps: ActivityDependencies, copy: CopyTask): Promise<{ re
   await using stack = new AsyncDisposableStack();
   const destinations: OpenDestination[] = [];
   for (const ref of copy.destinations) {
-    const opened = stack.use(await openRepositoryOf(deps, ref.name, ref.repositoryId));
+    const opened = stack.use(await openRepositoryOf(deps, ref.name, ref.repositoryId, copy.run.runKey));
     const { repository } = opened;
     const from = copy.parent === null ? undefined : await readManifestOf(repository, { cluster: copy.ref.cluster, task: copy.task, setId: copy.parent.setId });
     const table = from?.sources.find((each) => each.source === copy.ref.source && each.instance === copy.ref.instance)?.table;

@@ -68,7 +68,7 @@ interface OpenedRestore extends AsyncDisposable {
 async function open(deps: ActivityDependencies, task: RestoreTask, limits: Limits = unlimited): Promise<OpenedRestore> {
   await using stack = new AsyncDisposableStack();
   const { step } = task;
-  const { repository } = stack.use(await openRepositoryOf(deps, step.destination, step.repositoryId));
+  const { repository } = stack.use(await openRepositoryOf(deps, step.destination, step.repositoryId, task.run.runKey));
   const { source, session } = await connectSource(deps, task.toCluster, step.source, step.toInstance);
   stack.use(session);
   const manifest = await readManifest(repository, step.setId);

@@ -15,6 +15,9 @@ import type { ActivityDependencies } from './dependencies.ts';
 import { beat } from './heartbeat.ts';
 import { createRepositoryOf, openRepositoryOf } from './openRepositoryOf.ts';
 
+/** A temporary object this old is nobody's any more, whoever began it. */
+const abandonedMs = 7 * 24 * 3600 * 1000;
+
 type SetActivities = Pick<ClusterActivities, 'preflightDestination' | 'findParent' | 'beginSet' | 'sealSet' | 'verifySet' | 'cleanDestination' | 'recordHistory'>;
 
 /** Sets at the destinations: begun, sealed, verified, cleaned up after. */
@@ -28,11 +31,11 @@ export function setActivities(deps: ActivityDependencies): SetActivities {
       return await findParent(deps, ref, task, destinations);
     },
     async beginSet(run, plan, destination, recoveryPoint) {
-      await using opened = await openRepositoryOf(deps, destination.name, destination.repositoryId);
+      await using opened = await openRepositoryOf(deps, destination.name, destination.repositoryId, run.runKey);
       await beginSet(opened.repository, { ...setOf(plan, destination.setId), runId: run.runId, recoveryPoint, productVersion: deps.version });
     },
     async sealSet(run, plan, destination, recoveryPoint, seals) {
-      await using opened = await openRepositoryOf(deps, destination.name, destination.repositoryId);
+      await using opened = await openRepositoryOf(deps, destination.name, destination.repositoryId, run.runKey);
       const partial = seals.length < plan.sources.length || seals.some((each) => each.gaps > 0);
       await sealSet(opened.repository, { ...setOf(plan, destination.setId), runId: run.runId, recoveryPoint, productVersion: deps.version, partial, sources: seals.map(({ warnings: _, ...seal }) => seal) });
     },
@@ -43,9 +46,11 @@ export function setActivities(deps: ActivityDependencies): SetActivities {
       return { ok: result.ok, checkedObjects: result.checkedObjects, checkedBytes: result.checkedBytes, damage: result.damage.length, damaged: result.damage.slice(0, 20).map((each) => `${each.object}: ${each.kind}`) };
     },
     async cleanDestination(run, destination, unsealed) {
-      await using opened = await openRepositoryOf(deps, destination);
+      await using opened = await openRepositoryOf(deps, destination, undefined, run.runKey);
       const signal = Context.current().cancellationSignal;
       await removeTree(opened.repository.session, `staging/${run.runKey}/`, signal);
+      // Of this run's writers that died in the middle of an object.
+      await opened.repository.session.sweep(abandonedMs, signal);
       if (unsealed !== null) await removeTree(opened.repository.session, `${setFolder(unsealed)}/`, signal);
     },
     async recordHistory(run, destination, record) {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Failure } from '../contracts/failure.ts';
 import type { WebHdfs } from '../protocols/webhdfs/webHdfs.ts';
 import { hdfsFailure } from './hdfsFailure.ts';
-import type { StorageCapabilities, StorageSession } from './storageDriver.ts';
+import type { StorageCapabilities, StorageContext, StorageSession } from './storageDriver.ts';
 
 /** An absolute, normalised HDFS path that is not the root itself. */
 export const hdfsPath = z.string().regex(/^(\/(?!\.{1,2}(\/|$))[^/:\0]+)+\/?$/, 'an absolute HDFS path, not "/" itself, without ":"');
@@ -29,7 +29,7 @@ export function hdfsCapabilities(offCluster: boolean): StorageCapabilities {
  * Opens a folder of an HDFS as a destination; makes it when only its last name is missing.
  * @throws Failure as of `StorageDriver.open`
  */
-export async function openHdfs(place: HdfsPlace, name: string): Promise<StorageSession> {
+export async function openHdfs(place: HdfsPlace, { name, writer }: Pick<StorageContext, 'name' | 'writer'>): Promise<StorageSession> {
   const { createWebHdfs } = await import('../protocols/webhdfs/createWebHdfs.ts');
   const { HdfsSession } = await import('./hdfsSession.ts');
   const root = place.path.replace(/\/+$/, '');
@@ -40,6 +40,7 @@ export async function openHdfs(place: HdfsPlace, name: string): Promise<StorageS
     const defaults = await client.serverDefaults();
     return new HdfsSession({
       client,
+      writer,
       root,
       shown,
       rootId: status.fileId,

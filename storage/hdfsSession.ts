@@ -6,11 +6,14 @@ import { WebHdfsError } from '../protocols/webhdfs/webHdfsError.ts';
 import { checkedBody } from './checkedBody.ts';
 import { hdfsFailure, isNotFound } from './hdfsFailure.ts';
 import { TEMPORARY_FOLDER, encodeKey } from './keyNames.ts';
+import { isOf, temporaryName } from './temporaryName.ts';
 import { listTree, type TreeChild } from './listTree.ts';
 import type { ByteRange, PutExpectation, StorageSession, StoredObject } from './storageDriver.ts';
 
 /** What an open HDFS destination knows. The client is closed with the session. */
 export interface HdfsSessionParts {
+  /** Whose temporary files are made. */
+  readonly writer: string | undefined;
   readonly client: WebHdfs;
   /** Absolute, without a slash at the end. */
   readonly root: string;
@@ -47,7 +50,7 @@ export class HdfsSession implements StorageSession {
     const path = this.#at(encodeKey(key));
     const what = this.#what(key);
     const { blockSize, bytesPerChecksum, replication } = this.#parts;
-    const temporary = this.#at(`${TEMPORARY_FOLDER}/${Date.now().toString(36)}-${randomBytes(12).toString('hex')}`);
+    const temporary = this.#at(`${TEMPORARY_FOLDER}/${temporaryName(this.#parts.writer)}`);
     await this.#assertRoot(signal);
     try {
       if (!this.#hasTemporaryFolder) await this.#io(what, () => this.#hdfs.mkdirs(this.#at(TEMPORARY_FOLDER), FOLDER_MODE, signal));
@@ -158,7 +161,7 @@ export class HdfsSession implements StorageSession {
         const now = (await this.#hdfs.status(probe, signal)).modificationTime;
         for await (const page of this.#hdfs.listPaged(folder, {}, signal)) {
           for (const { type, pathSuffix, modificationTime } of page) {
-            if (type === 'FILE' && now - modificationTime >= olderThanMs && old.length < SWEPT_AT_ONCE) old.push(pathSuffix);
+            if (type === 'FILE' && (now - modificationTime >= olderThanMs || isOf(this.#parts.writer, pathSuffix)) && old.length < SWEPT_AT_ONCE) old.push(pathSuffix);
           }
           if (old.length >= SWEPT_AT_ONCE) break;
         }

@@ -25,7 +25,7 @@ export const localDir: StorageDriver<LocalDirConfig> = {
   async open({ path, allowRootFileSystem = false }, context) {
     const shown = `destination ${context.name} (${path})`;
     const root = await prepareRoot(path, allowRootFileSystem, shown);
-    return await openPosixSession(root, shown);
+    return await openPosixSession(root, shown, context.writer);
   },
 };
 

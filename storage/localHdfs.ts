@@ -29,6 +29,6 @@ export const localHdfs: StorageDriver<LocalHdfsConfig> = {
         hint: `add clusters.${cluster}.services.HDFS.${instance} with webhdfs and user`,
       });
     }
-    return await openHdfs({ webhdfs, user, path }, context.name);
+    return await openHdfs({ webhdfs, user, path }, context);
   },
 };

@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { Failure } from '../contracts/failure.ts';
 import { checkedBody } from './checkedBody.ts';
 import { TEMPORARY_FOLDER, encodeKey } from './keyNames.ts';
+import { isOf, temporaryName } from './temporaryName.ts';
 import { listTree, type TreeChild } from './listTree.ts';
 import { ignoreExisting, isAbsence, syncFolder, writeAll } from './posixCalls.ts';
 import { posixFailure, systemErrorName } from './posixFailure.ts';
@@ -25,15 +26,16 @@ const PUBLISH_ROUNDS = 20;
  * absent, the path must still lead to the same folder.
  * @param root an existing folder, absolute
  * @param shown how to name the destination in messages
+ * @param writer whose temporary files are made
  * @throws Failure as of `StorageDriver.open`
  */
-export async function openPosixSession(root: string, shown: string): Promise<StorageSession> {
+export async function openPosixSession(root: string, shown: string, writer?: string): Promise<StorageSession> {
   const handle = await fs.open(root, constants.O_RDONLY | constants.O_DIRECTORY).catch((error: unknown) => {
     throw posixFailure(error, shown);
   });
   try {
     const { dev, ino } = await handle.stat({ bigint: true });
-    return new PosixSession(handle, { root, shown, dev, ino });
+    return new PosixSession(handle, { root, shown, writer, dev, ino });
   } catch (error) {
     await handle.close();
     throw posixFailure(error, shown);
@@ -43,6 +45,7 @@ export async function openPosixSession(root: string, shown: string): Promise<Sto
 interface RootIdentity {
   readonly root: string;
   readonly shown: string;
+  readonly writer: string | undefined;
   readonly dev: bigint;
   readonly ino: bigint;
 }
@@ -62,7 +65,7 @@ class PosixSession implements StorageSession {
     const path = encodeKey(key);
     const what = this.#what(key);
     signal?.throwIfAborted();
-    const temporary = `${TEMPORARY_FOLDER}/${Date.now().toString(36)}-${randomBytes(12).toString('hex')}`;
+    const temporary = `${TEMPORARY_FOLDER}/${temporaryName(this.#identity.writer)}`;
     try {
       const file = await this.#createTemporary(temporary, what);
       try {
@@ -172,7 +175,7 @@ class PosixSession implements StorageSession {
         if (path === probe) continue;
         try {
           const status = await fs.lstat(this.#at(path));
-          if (!status.isFile() || now - status.mtimeMs < olderThanMs) continue;
+          if (!status.isFile() || (now - status.mtimeMs < olderThanMs && !isOf(this.#identity.writer, name))) continue;
           await fs.unlink(this.#at(path));
           swept.push(path);
         } catch (error) {

@@ -19,5 +19,5 @@ export const remoteHdfs: StorageDriver<RemoteHdfsConfig> = {
   type: 'RemoteHDFS',
   config,
   capabilities: hdfsCapabilities(true),
-  open: async (place, context) => await openHdfs(place, context.name),
+  open: async (place, context) => await openHdfs(place, context),
 };

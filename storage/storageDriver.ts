@@ -18,6 +18,8 @@ export interface StorageContext {
   /** Name of the destination in the configuration, for messages. */
   readonly name: string;
   readonly readSecret: SecretReader;
+  /** Whose temporary objects these are, `[a-z0-9-]+`: a run. All of its own go with `sweep`, whatever their age. */
+  readonly writer?: string | undefined;
 }
 
 /** One directory type. A driver is one file; third-party clients are imported inside `open`. It classifies errors and never retries. */
@@ -75,6 +77,6 @@ export interface StorageSession extends AsyncDisposable {
   remove(key: string, signal?: AbortSignal): Promise<void>;
   /** Free and total bytes for this user; `undefined` where the medium does not say. Never a guess. */
   space(signal?: AbortSignal): Promise<{ readonly freeBytes: number | undefined; readonly totalBytes: number | undefined }>;
-  /** Removes temporary objects of writers that died, older than `olderThanMs`. Returns their keys, at most 1,000 a call. */
+  /** Removes temporary objects of writers that died: older than `olderThanMs`, or of the session's own `writer`. Returns their keys, at most 1,000 a call. */
   sweep(olderThanMs: number, signal?: AbortSignal): Promise<readonly string[]>;
 }

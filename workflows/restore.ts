@@ -63,7 +63,8 @@ async function carryOut(run: RunRef, request: RestoreRequest, plan: RestorationS
     if (!request.compareOnly) await CancellationScope.nonCancellable(() => rollBack(begun, story));
     throw isCancellation(error) ? error : fail(story.failures[0]!);
   } finally {
-    await CancellationScope.nonCancellable(() => onCluster(request.toCluster, 'owed', 'restore').cleanDestination(run, plan.destination, null));
+    const used = new Set([plan.destination, ...plan.order.map((each) => each.destination)]);
+    await CancellationScope.nonCancellable(() => Promise.all([...used].map((name) => onCluster(request.toCluster, 'owed', 'restore').cleanDestination(run, name, null))));
   }
 }
 

@@ -30,15 +30,20 @@ export function copyActivities(deps: ActivityDependencies): Pick<ClusterActiviti
       await using _source = source;
       await using opened = await openAll(deps, copy);
       let read = 0;
+      // Also what earlier attempts stored, and what is referenced instead of read.
+      let known = { bytes: 0, storedBytes: 0 };
       const wait = rateLimit(limits.bandwidth, signal());
       return await copyShard({
         source, chunking: kind.chunking, handle: copy.handle, folder: folderOf(copy), shard, destinations: opened.destinations, pool: deps.pool, ahead: deps.ahead, signal: signal(),
         took: async (bytes) => {
           read += bytes;
-          beat({ bytes: read });
+          beat({ bytes: Math.max(read, known.bytes), storedBytes: known.storedBytes });
           await wait(bytes);
         },
-        progress: (totals) => beat({ entries: totals.entries, bytes: read, storedBytes: totals.storedBytes }),
+        progress: (totals) => {
+          known = totals;
+          beat({ entries: totals.entries, bytes: Math.max(read, totals.bytes), storedBytes: totals.storedBytes });
+        },
       });
     },
     async checkShard(copy, shard, limits: Limits) {

@@ -1,6 +1,8 @@
 import { Context } from '@temporalio/activity';
 import type { ClusterActivities } from '../contracts/activities.ts';
-import type { BackupPlan } from '../contracts/activities.ts';
+import type { BackupPlan, FoundParent } from '../contracts/activities.ts';
+import type { Json } from '../contracts/entry.ts';
+import { canonicalJson } from '../backupset/canonicalJson.ts';
 import { beginSet } from '../backupset/beginSet.ts';
 import { latestSet } from '../backupset/latestSet.ts';
 import { knownDamage, writeProof } from '../backupset/proofs.ts';
@@ -65,21 +67,30 @@ function setOf(plan: BackupPlan, setId: string): { readonly cluster: string; rea
 }
 
 /** One reading serves all destinations, so an increment needs the same newest set at each of them. */
-async function findParent(deps: ActivityDependencies, ref: SourceRef, task: string, destinations: readonly string[]): Promise<{ readonly parent: ParentRef | null; readonly because?: string }> {
-  const found: ParentRef[] = [];
+async function findParent(deps: ActivityDependencies, ref: SourceRef, task: string, destinations: readonly string[]): Promise<FoundParent> {
   const name = `${ref.source}@${ref.instance}`;
+  const found: { readonly parent: ParentRef; readonly selection: Json }[] = [];
+  let because: string | undefined;
   for (const destination of destinations) {
     await using opened = await openRepositoryOf(deps, destination);
     const manifest = await latestSet(opened.repository, ref.cluster, task, ref.source, ref.instance);
-    if (manifest === undefined) return { parent: null, ...(found.length === 0 ? {} : { because: `${destination} has no set of ${name} yet` }) };
-    const damage = await knownDamage(opened.repository, manifest.setId);
-    if ([...damage].some((key) => !key.startsWith('packs/'))) return { parent: null, because: `the index of set ${manifest.setId} at ${destination} is known to be damaged` };
+    if (manifest === undefined) {
+      because ??= destinations.length === 1 ? undefined : `${destination} has no set of ${name} yet`;
+      continue;
+    }
     const part = manifest.sources.find((each) => each.source === ref.source && each.instance === ref.instance)!;
     const body = await readDescription(opened.repository, manifest, part);
-    if (JSON.stringify(body.selection) !== JSON.stringify(ref.selection)) return { parent: null, because: `what the task selects of ${name} changed since set ${manifest.setId}` };
-    found.push({ setId: manifest.setId, handle: body.handle, openKeys: body.openKeys, incrementsSinceFull: body.incrementsSinceFull });
+    found.push({ parent: { setId: manifest.setId, handle: body.handle, openKeys: body.openKeys, incrementsSinceFull: body.incrementsSinceFull }, selection: body.selection });
+    const damage = await knownDamage(opened.repository, manifest.setId);
+    if ([...damage].some((key) => !key.startsWith('packs/'))) because ??= `the index of set ${manifest.setId} at ${destination} is known to be damaged`;
+    if (canonicalJson(body.selection) !== canonicalJson(ref.selection)) because ??= `what the task selects of ${name} changed since set ${manifest.setId}`;
   }
-  const first = found[0]!;
-  if (found.some((each) => each.setId !== first.setId)) return { parent: null, because: `the destinations have different newest sets of ${name}` };
-  return { parent: first };
+  const first = found[0];
+  if (found.some((each) => each.parent.setId !== first?.parent.setId)) because ??= `the destinations have different newest sets of ${name}`;
+  const whole = first !== undefined && because === undefined && found.length === destinations.length;
+  return {
+    parent: whole ? first.parent : null,
+    ...(because === undefined || first === undefined ? {} : { because }),
+    superseded: found.map((each) => ({ name: each.parent.handle.name, selection: each.selection })),
+  };
 }

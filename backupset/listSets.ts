@@ -10,6 +10,8 @@ export interface SetSummary extends SetRef {
   readonly recoveryPoint: string;
   readonly kind: 'full' | 'incremental' | '';
   readonly state: 'sealed' | 'verified' | 'partial' | 'begun' | 'damaged';
+  /** `<source>@<instance>`, in the order of the set. */
+  readonly sources: readonly string[];
   readonly files: number;
   readonly entries: number;
   readonly bytes: number;
@@ -41,13 +43,13 @@ export async function* listSets(repository: Repository, options: { readonly begu
 
 async function summarize(repository: Repository, set: SetRef, hasProofs: boolean): Promise<SetSummary> {
   try {
-    const { recoveryPoint, kind, partial, totals } = await readManifestOf(repository, set);
+    const { recoveryPoint, kind, partial, totals, sources } = await readManifestOf(repository, set);
     const proofs = hasProofs ? await readProofs(repository, set) : [];
     const good = proofs.filter((each) => each.ok).sort((a, b) => depth(b.level) - depth(a.level) || (a.at < b.at ? 1 : -1))[0];
     const isDamaged = damageOf(proofs, set.setId).size > 0;
     const state = isDamaged ? 'damaged' : partial ? 'partial' : good !== undefined ? 'verified' : 'sealed';
     const { files, entries, bytes, storedBytes } = totals;
-    return { ...set, recoveryPoint, kind, state, files, entries, bytes, storedBytes, ...(good === undefined ? {} : { verified: good.level, verifiedAt: good.at }) };
+    return { ...set, recoveryPoint, kind, state, sources: sources.map((each) => `${each.source}@${each.instance}`), files, entries, bytes, storedBytes, ...(good === undefined ? {} : { verified: good.level, verifiedAt: good.at }) };
   } catch (error) {
     if (error instanceof Failure && (error.rule.kind === 'damage')) return { ...unknown(set, 'damaged'), reason: error.message };
     throw error;
@@ -55,7 +57,7 @@ async function summarize(repository: Repository, set: SetRef, hasProofs: boolean
 }
 
 function unknown(set: SetRef, state: 'begun' | 'damaged'): SetSummary {
-  return { ...set, recoveryPoint: '', kind: '', state, files: 0, entries: 0, bytes: 0, storedBytes: 0 };
+  return { ...set, recoveryPoint: '', kind: '', state, sources: [], files: 0, entries: 0, bytes: 0, storedBytes: 0 };
 }
 
 function depth(level: string): number {

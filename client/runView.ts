@@ -1,6 +1,7 @@
 import { queries } from '../contracts/names.ts';
 import type { RunFailure, RunProgress, SourceProgress } from '../contracts/run.ts';
 import type { Engine } from './engine.ts';
+import { inFlight } from './heartbeats.ts';
 import { failureOfRun } from './runFailure.ts';
 import { waitingFor } from './waitingFor.ts';
 
@@ -77,9 +78,20 @@ async function sourcesOf(engine: Engine, progress: RunProgress): Promise<SourceP
       return inner === undefined ? [] : await sourcesOf(engine, inner);
     }
     const answer = await query<SourceProgress>(engine, child.workflowId, queries.sourceProgress);
-    return answer === undefined ? [] : [answer];
+    return answer === undefined ? [] : [await withShardsInWork(engine, child.workflowId, answer)];
   }));
   return [...progress.sources, ...children.flat()];
+}
+
+/** Adds what shards in work report. They are asked after the sum, so that a shard that ends in between is counted once or not at all, never twice. */
+async function withShardsInWork(engine: Engine, workflowId: string, done: SourceProgress): Promise<SourceProgress> {
+  if (done.bytes >= done.totalBytes) return done;
+  try {
+    const { bytes, storedBytes } = inFlight(await engine.call(() => engine.client.workflow.getHandle(workflowId).describe()));
+    return { ...done, bytes: Math.min(done.bytes + bytes, done.totalBytes), storedBytes: done.storedBytes + storedBytes };
+  } catch {
+    return done;
+  }
 }
 
 async function closing(engine: Engine, runId: string, status: string): Promise<{ readonly result?: unknown; readonly failures: readonly RunFailure[] }> {

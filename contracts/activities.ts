@@ -1,3 +1,4 @@
+import type { Json } from './entry.ts';
 import type { Handle } from './handle.ts';
 import type { RestoreMapping } from './restore.ts';
 import type { RestorationSummary, RestoredSource, RestoreOutcome, RestoreRequest, RestoreStep, MirrorRequest } from './restoration.ts';
@@ -20,6 +21,16 @@ export interface BackupPlan {
   readonly incremental: boolean;
   readonly fullEvery: number | null;
   readonly verify: VerificationLevel;
+}
+
+/** What the destinations hold of a source instance already. */
+export interface FoundParent {
+  /** The newest set all destinations share for this selection. */
+  readonly parent: ParentRef | null;
+  /** Why there is none although there are sets. */
+  readonly because?: string;
+  /** Handles of the newest sets, which a new sealed set makes needless. */
+  readonly superseded: readonly { readonly name: string; readonly selection: Json }[];
 }
 
 export interface RunRef {
@@ -98,8 +109,7 @@ export interface ClusterActivities {
   /** Undone by dropHandle. */
   takeHandle(run: RunRef, ref: SourceRef, name: string): Promise<Handle>;
   dropHandle(ref: SourceRef, name: string): Promise<void>;
-  /** The newest set all destinations share for this source instance and selection, or why there is none. */
-  findParent(ref: SourceRef, task: string, destinations: readonly string[]): Promise<{ readonly parent: ParentRef | null; readonly because?: string }>;
+  findParent(ref: SourceRef, task: string, destinations: readonly string[]): Promise<FoundParent>;
   /** Undone by abandonSet. */
   beginSet(run: RunRef, plan: BackupPlan, destination: DestinationRef, recoveryPoint: string): Promise<void>;
 

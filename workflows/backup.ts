@@ -1,5 +1,5 @@
 import { CancellationScope, isCancellation, setCurrentDetails, startChild, workflowInfo } from '@temporalio/workflow';
-import type { BackupPlan, CopyTask, PlannedSource, RunRef } from '../contracts/activities.ts';
+import type { BackupPlan, CopyTask, FoundParent, PlannedSource, RunRef } from '../contracts/activities.ts';
 import type { Handle } from '../contracts/handle.ts';
 import { workflowIds } from '../contracts/names.ts';
 import type { BackupOutcome, BackupRequest, DestinationRef, ParentRef, RunFailure, SourceOutcome } from '../contracts/run.ts';
@@ -25,6 +25,7 @@ export async function backup(request: BackupRequest): Promise<BackupOutcome> {
   let begun: readonly DestinationRef[] = [];
   let outcome: BackupOutcome | undefined;
   let copied: readonly Copied[] = [];
+  let sealed: readonly SealedDestination[] = [];
   try {
     story.phase = 'prepare';
     await takeHandles(run, plan, taken);
@@ -36,7 +37,7 @@ export async function backup(request: BackupRequest): Promise<BackupOutcome> {
     copied = await copyAll(run, plan, request.full === true, taken, begun, story);
 
     story.phase = 'seal';
-    const sealed = await sealAll(run, plan, begun, recoveryPoint, copied);
+    sealed = await sealAll(run, plan, begun, recoveryPoint, copied);
     story.phase = 'verify';
     const destinations = await verifyAll(plan, sealed);
     outcome = report(run, plan, story, recoveryPoint, copied, destinations);
@@ -47,7 +48,7 @@ export async function backup(request: BackupRequest): Promise<BackupOutcome> {
     throw isCancellation(error) ? error : fail(story.failures.at(-1)!);
   } finally {
     story.phase = 'release';
-    await CancellationScope.nonCancellable(() => release(run, plan, taken, copied, begun, outcome, story));
+    await CancellationScope.nonCancellable(() => release(run, plan, taken, copied, begun, sealed, outcome, story));
     story.phase = 'done';
     closeStory(outcome);
   }
@@ -55,7 +56,7 @@ export async function backup(request: BackupRequest): Promise<BackupOutcome> {
 
 interface Copied {
   readonly ref: PlannedSource;
-  readonly parent: ParentRef | null;
+  readonly superseded: FoundParent['superseded'];
   readonly result: CopySourceResult | undefined;
   readonly failure: RunFailure | undefined;
   readonly seconds: number;
@@ -93,17 +94,19 @@ async function copyAll(run: RunRef, plan: BackupPlan, full: boolean, taken: read
   const copied = await Promise.all(taken.map(async ({ ref, handle }): Promise<Copied> => {
     const started = Date.now();
     let parent: ParentRef | null = null;
+    let superseded: FoundParent['superseded'] = [];
     try {
-      const found = full || !plan.incremental ? { parent: null } : await onCluster(plan.cluster, 'patient', 'backup').findParent(ref, plan.task, plan.destinations);
-      parent = plan.fullEvery !== null && found.parent !== null && found.parent.incrementsSinceFull + 1 >= plan.fullEvery ? null : found.parent;
-      const copy = { run, task: plan.task, ref, handle, attempt: 1, destinations, parent, ...('because' in found && found.because !== undefined ? { noParentBecause: found.because } : {}) };
+      const found = await onCluster(plan.cluster, 'patient', 'backup').findParent(ref, plan.task, plan.destinations);
+      superseded = found.superseded;
+      parent = full || !plan.incremental ? null : plan.fullEvery !== null && found.parent !== null && found.parent.incrementsSinceFull + 1 >= plan.fullEvery ? null : found.parent;
+      const copy = { run, task: plan.task, ref, handle, attempt: 1, destinations, parent, ...(parent !== null || full || found.because === undefined ? {} : { noParentBecause: found.because }) };
       const result = await copyInstance(copy, story);
-      return { ref, parent, result, failure: undefined, seconds: (Date.now() - started) / 1000 };
+      return { ref, superseded, result, failure: undefined, seconds: (Date.now() - started) / 1000 };
     } catch (error) {
       if (isCancellation(error)) throw error;
       const failure = failureOf(error, `${ref.source}@${ref.instance}`);
       story.failures.push(failure);
-      return { ref, parent, result: undefined, failure, seconds: (Date.now() - started) / 1000 };
+      return { ref, superseded, result: undefined, failure, seconds: (Date.now() - started) / 1000 };
     }
   }));
   const first = copied.find((each) => each.failure !== undefined)?.failure;
@@ -145,21 +148,30 @@ async function sealAll(run: RunRef, plan: BackupPlan, destinations: readonly Des
 async function verifyAll(plan: BackupPlan, sealed: readonly SealedDestination[]): Promise<BackupOutcome['destinations']> {
   return await Promise.all(sealed.map(async ({ ref, failure }) => {
     if (failure !== undefined) return { name: ref.name, setId: ref.setId, state: 'failed' as const, failure };
-    const result = await onCluster(plan.cluster, 'patient', 'verify').verifySet(ref.name, ref.setId, plan.verify);
-    return { name: ref.name, setId: ref.setId, state: 'sealed' as const, verified: plan.verify, damage: result.damage };
+    try {
+      const result = await onCluster(plan.cluster, 'patient', 'verify').verifySet(ref.name, ref.setId, plan.verify);
+      return { name: ref.name, setId: ref.setId, state: 'sealed' as const, verified: plan.verify, damage: result.damage };
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      return { name: ref.name, setId: ref.setId, state: 'sealed' as const, failure: failureOf(error, `verification at ${ref.name}`) };
+    }
   }));
 }
 
 /** What every run owes, however it ended: handles, staging, sets that were not sealed, a line in the history. */
-async function release(run: RunRef, plan: BackupPlan, taken: readonly { ref: PlannedSource; handle: Handle }[], copied: readonly Copied[], begun: readonly DestinationRef[], outcome: BackupOutcome | undefined, story: Story): Promise<void> {
+async function release(run: RunRef, plan: BackupPlan, taken: readonly { ref: PlannedSource; handle: Handle }[], copied: readonly Copied[], begun: readonly DestinationRef[], at: readonly SealedDestination[], outcome: BackupOutcome | undefined, story: Story): Promise<void> {
   const owed = onCluster(plan.cluster, 'owed', 'backup');
-  const sealed = outcome?.destinations.filter((each) => each.state === 'sealed').map((each) => each.name) ?? [];
+  // What is sealed stays, whatever came after.
+  const sealed = at.filter((each) => each.failure === undefined).map((each) => each.ref.name);
   const duties: Promise<void>[] = [];
   for (const { ref, handle } of taken) {
     const mine = copied.find((each) => each.ref === ref);
     const keeps = ref.keepHandle && sealed.length > 0 && mine?.result !== undefined;
     if (!keeps) duties.push(owed.dropHandle(ref, handle.name));
-    else if (mine.parent !== null && mine.parent.handle.name !== handle.name && sealed.length === begun.length) duties.push(owed.dropHandle(ref, mine.parent.handle.name));
+    // The new set's handle is what the next increment starts from.
+    for (const old of sealed.length === begun.length ? (mine?.superseded ?? []) : []) {
+      if (old.name !== handle.name) duties.push(owed.dropHandle({ ...ref, selection: old.selection }, old.name));
+    }
   }
   for (const ref of begun) {
     const unsealed = sealed.includes(ref.name) ? null : { cluster: plan.cluster, task: plan.task, setId: ref.setId };

@@ -54,7 +54,7 @@ export function scriptedActivities(script: Script, shards = 3) {
       return { name, takenAt: '2026-11-24T01:02:03.000Z', data: {} };
     },
     async dropHandle(ref, name) { world.handles.delete(`${ref.source}@${ref.instance}/${name}`); },
-    async findParent() { return { parent: null }; },
+    async findParent() { return { parent: null, superseded: [] }; },
     async beginSet(_run, _plan, destination) { world.begun.add(destination.name); world.staging.add(destination.name); },
     async planShards() { return { shards, kind: 'full', entries: shards * 10, files: shards * 10, bytes: shards * 100 }; },
     async copyShard(copy, shard) {

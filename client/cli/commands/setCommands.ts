@@ -1,5 +1,4 @@
 import { Failure } from '../../../contracts/failure.ts';
-import type { SetSummary } from '../../../backupset/listSets.ts';
 import type { VerificationLevel } from '../../../contracts/run.ts';
 import type { CommandContext } from '../context.ts';
 import { ExitCode } from '../failure.ts';
@@ -11,7 +10,7 @@ import { notBuilt } from './notBuilt.ts';
 
 /** Where the sets are: with a folder, nothing else is needed; no engine, no configuration. */
 const where = () => [
-  option('--destination <name|folder>', 'a destination of the configuration, or the folder of a repository').makeOptionMandatory(),
+  option('--destination <name|folder>', 'a destination of the configuration, or the folder of a repository (else all that are configured)'),
   option('--key-file <file>', 'file with the key of an encrypted repository'),
   option('--passphrase-file <file>', 'file with the passphrase of an encrypted repository'),
 ];
@@ -22,23 +21,23 @@ export const setCommands: Noun = {
   verbs: [
     {
       usage: 'list',
-      description: 'The sets of a repository, oldest first',
+      description: 'The sets of a repository, or of all configured ones, oldest first; exit code 3 when one of several does not answer',
       options: [...where(), option('--cluster <name>', 'only of this cluster'), option('--task <name>', 'only of this task')],
-      examples: ['set list --destination vault', 'set list --destination /backup --output json'],
+      examples: ['set list --destination vault', 'set list --destination /backup --output json', 'set list'],
       async action(context, _args, options) {
-        await using opened = await open(context, options);
-        const { listSets } = await import('../../../backupset/listSets.ts');
-        const { cluster, task } = options as { cluster?: string; task?: string };
-        const sets: SetSummary[] = [];
-        for await (const set of listSets(opened.repository)) {
-          if ((cluster !== undefined && set.cluster !== cluster) || (task !== undefined && set.task !== task)) continue;
-          sets.push(set);
-        }
-        await context.output.result({ sets }, () => context.output.table({
-          head: ['set', 'cluster', 'task', 'recovery point', 'kind', 'state', 'files', 'size', 'stored', 'verified'],
-          rows: sets.map((set) => [set.setId, set.cluster, set.task, set.recoveryPoint, set.kind, set.state, set.files, bytesText(set.bytes), bytesText(set.storedBytes), set.verified ?? '']),
+        const { destination, cluster, task } = options as { destination?: string; cluster?: string; task?: string };
+        const { listSetsAt } = await import('../../listSetsAt.ts');
+        const names = destination === undefined ? Object.keys((await context.config()).destinations) : [destination];
+        const { sets: all, unreachable } = await listSetsAt({ ...keys(options), config: () => context.config() }, names);
+        const sets = all.filter((set) => (cluster === undefined || set.cluster === cluster) && (task === undefined || set.task === task));
+        const several = names.length > 1;
+        for (const each of unreachable) context.say(`${each.destination} is not listed: error[${each.code}]: ${each.message}`);
+        await context.output.result({ sets, unreachable }, () => context.output.table({
+          head: [...(several ? ['destination'] : []), 'set', 'cluster', 'task', 'recovery point', 'kind', 'state', 'files', 'size', 'stored', 'verified'],
+          rows: sets.map((set) => [...(several ? [set.destination] : []), set.setId, set.cluster, set.task, set.recoveryPoint, set.kind, set.state, set.files, bytesText(set.bytes), bytesText(set.storedBytes), set.verified ?? '']),
           empty: 'no set',
         }), sets);
+        if (unreachable.length > 0) throw new ExitCode(3);
       },
     },
     {
@@ -47,10 +46,10 @@ export const setCommands: Noun = {
       options: where(),
       examples: ['set show 20261124T010000Z-1a2b3c4d --destination vault', 'set show 20261124T010000Z-1a2b3c4d --destination /backup --output json'],
       async action(context, [setId = ''], options) {
-        await using opened = await open(context, options);
+        await using opened = await locate(context, options, setId);
         const { readManifest } = await import('../../../backupset/readManifest.ts');
         const manifest = await readManifest(opened.repository, setId);
-        await context.output.result(manifest, async () => `${pairsText([['set', manifest.setId], ['cluster', manifest.cluster], ['task', manifest.task], ['recovery point', manifest.recoveryPoint], ['written by', manifest.productVersion]])}\n${await context.output.table({
+        await context.output.result(manifest, async () => `${pairsText([['set', manifest.setId], ['destination', opened.destination], ['cluster', manifest.cluster], ['task', manifest.task], ['recovery point', manifest.recoveryPoint], ['written by', manifest.productVersion]])}\n${await context.output.table({
           head: ['source', 'instance', 'kind', 'files', 'entries', 'size', 'stored', 'gaps'],
           rows: manifest.sources.map((each) => [each.source, each.instance, each.kind, each.files, each.entries, bytesText(each.bytes), bytesText(each.storedBytes), each.gaps]),
           empty: 'nothing',
@@ -63,7 +62,7 @@ export const setCommands: Noun = {
       options: [...where(), option('--level <level>', 'presence: objects are there; stored: their digests; content: every byte, opened').choices(['presence', 'stored', 'content']).default('stored')],
       examples: ['set verify 20261124T010000Z-1a2b3c4d --destination vault --level content', 'set verify 20261124T010000Z-1a2b3c4d --destination /backup --key-file key --output json'],
       async action(context, [setId = ''], options) {
-        await using opened = await open(context, options);
+        await using opened = await locate(context, options, setId);
         const [{ verifySet }, { writeProof }, { createFramePool }] = await Promise.all([import('../../../backupset/verifySet.ts'), import('../../../backupset/proofs.ts'), import('../../../backupset/framePool.ts')]);
         await using pool = createFramePool({ threads: 2 });
         let saidMs = Date.now();
@@ -87,7 +86,7 @@ export const setCommands: Noun = {
       options: [...where(), option('--to <folder>', 'where to').makeOptionMandatory()],
       examples: ['set extract 20261124T010000Z-1a2b3c4d hdfs@hacluster /data/sales --to out --destination vault', 'set extract 20261124T010000Z-1a2b3c4d dbservice databases/hivemeta --to out --destination /backup --output json'],
       async action(context, [setId = '', source = '', ...paths], options) {
-        await using opened = await open(context, options);
+        await using opened = await locate(context, options, setId);
         const [{ extractEntries }, { readManifest }, { createFramePool }] = await Promise.all([import('../../../backupset/extractEntries.ts'), import('../../../backupset/readManifest.ts'), import('../../../backupset/framePool.ts')]);
         const manifest = await readManifest(opened.repository, setId);
         const found = manifest.sources.filter((each) => source === each.source || source === `${each.source}@${each.instance}`);
@@ -108,10 +107,13 @@ export const setCommands: Noun = {
   ],
 };
 
-async function open(context: CommandContext, options: Readonly<Record<string, unknown>>) {
-  const { openRepositoryAt } = await import('../../openRepositoryAt.ts');
-  const { destination, keyFile, passphraseFile } = options as { destination: string; keyFile?: string; passphraseFile?: string };
-  if (keyFile !== undefined && passphraseFile !== undefined) throw new Failure('E_USAGE', '--key-file and --passphrase-file exclude each other');
-  return await openRepositoryAt({ destination, config: () => context.config(), keyFile, passphraseFile });
+async function locate(context: CommandContext, options: Readonly<Record<string, unknown>>, setId: string) {
+  const { locateSet } = await import('../../locateSet.ts');
+  return await locateSet({ destination: options['destination'] as string | undefined, config: () => context.config(), ...keys(options) }, setId);
 }
 
+function keys(options: Readonly<Record<string, unknown>>): { readonly keyFile: string | undefined; readonly passphraseFile: string | undefined } {
+  const { keyFile, passphraseFile } = options as { keyFile?: string; passphraseFile?: string };
+  if (keyFile !== undefined && passphraseFile !== undefined) throw new Failure('E_USAGE', '--key-file and --passphrase-file exclude each other');
+  return { keyFile, passphraseFile };
+}

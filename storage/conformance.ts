@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Failure } from '../contracts/failure.ts';
-import { conformanceCases, type ConformanceCase } from './conformanceCases.ts';
-import type { ConformanceScene } from './conformanceChecks.ts';
+import type { ConformanceCase, ConformanceScene } from './conformanceChecks.ts';
+import { readingCases } from './conformanceReading.ts';
+import { writingCases } from './conformanceWriting.ts';
 import type { StorageCapabilities, StorageSession } from './storageDriver.ts';
 
 /** What is checked. Two sizes are usual: quick (64 MiB, 300 objects) and full (1 GiB, 20,000 objects). */
@@ -49,7 +50,7 @@ export async function* checkDestination(open: () => Promise<StorageSession>, cap
   const scene: ConformanceScene = { session, other, prefix, largeBytes, listed, exclusive, signal };
   await removeAbandoned(session, signal);
   try {
-    for (const each of conformanceCases) {
+    for (const each of [...writingCases, ...readingCases]) {
       signal?.throwIfAborted();
       yield await runCase(each, scene, capabilities);
     }

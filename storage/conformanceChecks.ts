@@ -19,6 +19,12 @@ export interface ConformanceScene {
   readonly signal: AbortSignal | undefined;
 }
 
+/** One promise of `StorageSession`. Throws when it is not kept. Names are stable: `StorageCapabilities.limits` refers to them. */
+export interface ConformanceCase {
+  readonly name: string;
+  run(scene: ConformanceScene): Promise<{ readonly bytesPerSecond?: number; readonly note?: string } | undefined | void>;
+}
+
 /** Puts an object in both forms of a body and reads it by the other session. */
 export async function roundTrip({ session, other, signal }: ConformanceScene, key: string, sample: Sample): Promise<void> {
   await session.put(key, sample.body(), sample, signal);

@@ -11,11 +11,25 @@ import { unitsOf, type Unit } from './targetPaths.ts';
  *
  * A directory with snapshots (ours, as a rule) cannot be renamed. Then its children change places one by one:
  *   no marker: children of `final` are old and go to `kept`;   marker: children of `written` are new and go to `final`.
- * The marker is a folder in the staging folder, made when the last old child has left.
+ * The marker is a folder in the staging folder, made when the last old child has left. A directory that loses its children gets another
+ * modification time, so those of `final` and `written` are kept beforehand, as the times of folders in the staging folder.
  */
 
 function marker(unit: Unit): string {
   return `${unit.staging}/.swapped-${nameOf(unit.final)}`;
+}
+
+/** Keeps the modification time of what is at `path` now; once per name, also over a crash. */
+async function keepTime(client: WebHdfs, unit: Unit, name: 'final' | 'written'): Promise<void> {
+  const kept = keptTime(unit, name);
+  if ((await client.statusOrUndefined(kept)) !== undefined) return;
+  await client.mkdirs(`${kept}.new`);
+  await client.setTimes(`${kept}.new`, (await client.status(unit[name])).modificationTime, undefined);
+  await client.rename(`${kept}.new`, kept);
+}
+
+function keptTime(unit: Unit, name: 'final' | 'written'): string {
+  return `${unit.staging}/.time-${name}-${nameOf(unit.final)}`;
 }
 
 /** Whether the directory above what is written did not exist before; a folder of this name in the staging folder says so. */
@@ -51,15 +65,18 @@ async function commitUnit(client: WebHdfs, unit: Unit): Promise<void> {
     } catch (error) {
       if (!isKind(error, 'snapshot')) throw error;
     }
+    for (const name of ['final', 'written'] as const) await keepTime(client, unit, name);
     await client.mkdirs(unit.kept);
   }
   if ((await client.statusOrUndefined(marker(unit))) === undefined) {
     await moveChildren(client, unit.final, unit.kept);
-    await copyAttributes(client, unit.final, await client.status(unit.final), unit.kept);
+    const { modificationTime } = await client.status(keptTime(unit, 'final'));
+    await copyAttributes(client, unit.final, { ...(await client.status(unit.final)), modificationTime }, unit.kept);
     await client.mkdirs(marker(unit));
   }
   await moveChildren(client, unit.written, unit.final);
-  await copyAttributes(client, unit.written, written, unit.final);
+  const { modificationTime } = await client.status(keptTime(unit, 'written'));
+  await copyAttributes(client, unit.written, { ...written, modificationTime }, unit.final);
   await client.delete(unit.written, { recursive: false });
 }
 
@@ -98,7 +115,9 @@ async function rollbackUnit(client: WebHdfs, unit: Unit): Promise<void> {
     await client.delete(marker(unit), { recursive: true });
   }
   await moveChildren(client, unit.kept, unit.final);
-  if (swapped) await client.setTimes(unit.final, kept.modificationTime, undefined);
+  // After a release only what is kept knows its time.
+  const { modificationTime } = (await client.statusOrUndefined(keptTime(unit, 'final'))) ?? kept;
+  await client.setTimes(unit.final, modificationTime, undefined);
   await client.delete(unit.kept);
 }
 

@@ -33,6 +33,8 @@ export function entryOf(key: string, status: HdfsStatus, inherited: Inherited, p
   if (status.aclBit) attributes['hasAcl'] = true; // replaced by `acl` in complete()
   const length = type === 'file' ? status.length : 0;
   if (status.encBit) return { key, type, length, attributes, gap: 'in an encryption zone: its plain content must not leave the cluster' };
+  // Its target is kept, but nothing could bring it back: servers answer CREATESYMLINK with "Symlinks not supported".
+  if (type === 'symlink') return { key, type, length, attributes, gap: `a symbolic link to ${status.symlink ?? 'an unknown target'}: HDFS refuses to create symbolic links, so it cannot be restored` };
   return { key, type, length, attributes };
 }
 

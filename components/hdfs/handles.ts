@@ -11,16 +11,21 @@ const OPEN_KEYS_IN_HANDLE = 200;
 
 /** One snapshot of this name per path. What exists already under the name is ours. */
 export async function takeHandle(connection: Connection, name: string, selection: HdfsSelection): Promise<Handle> {
-  const takenAt = new Date().toISOString();
+  let takenAtMs = Date.now();
   const { client } = connection;
   return atEdge(async () => {
-    for (const path of selection.paths) await snapshot(connection, path, name);
+    for (const path of selection.paths) {
+      if (await snapshot(connection, path, name)) continue;
+      // Found, not made: the NameNode stamps a snapshot with the moment of its creation, and a handle must not claim a later one.
+      const { modificationTime } = await client.status(`${path}/.snapshot/${name}`);
+      takenAtMs = Math.min(takenAtMs, modificationTime);
+    }
     // Only where snapshots do not freeze the length of open files does the moment of asking matter.
     const frozen = (await client.conf('dfs.namenode.snapshot.capture.openfiles')) === 'true';
     const open = frozen ? [] : await openInSelection(connection, selection, OPEN_KEYS_IN_HANDLE);
     return {
       name,
-      takenAt,
+      takenAt: new Date(takenAtMs).toISOString(),
       data: {
         paths: selection.paths.map((path) => ({ path, snapshot: name })),
         exclude: [...(selection.exclude ?? [])],
@@ -30,20 +35,22 @@ export async function takeHandle(connection: Connection, name: string, selection
   });
 }
 
-async function snapshot({ client }: Connection, path: string, name: string): Promise<void> {
+/** Whether it was made now; false when it was there. */
+async function snapshot({ client }: Connection, path: string, name: string): Promise<boolean> {
   try {
     await client.createSnapshot(path, name);
-    return;
+    return true;
   } catch (error) {
     if (!isKind(error, 'snapshot')) throw error;
   }
   try {
-    if ((await client.snapshots(path)).includes(name)) return;
+    if ((await client.snapshots(path)).includes(name)) return false;
   } catch (error) {
     if (!isKind(error, 'snapshot')) throw error;
   }
   await client.allowSnapshot(path);
   await client.createSnapshot(path, name);
+  return true;
 }
 
 /** Deletes the snapshots of this name; what is gone is done. */

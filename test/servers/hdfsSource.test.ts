@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Handle, RestoreTarget, SourceSession } from '../../components/dataSource.ts';
+import { createConnection } from '../../components/hdfs/connection.ts';
+import { createHdfsSession } from '../../components/hdfs/hdfsSession.ts';
 import { hdfsSource } from '../../components/hdfs/hdfsSource.ts';
 import type { HdfsSelection } from '../../components/hdfs/hdfsSchemas.ts';
 import { compareKeys } from '../../contracts/compareKeys.ts';
@@ -120,6 +122,22 @@ test('names come back byte for byte, in the order of keys, each with its bytes',
   }
   await session.dropHandle(handle.name, selection);
 }, 60_000);
+
+test('HDFS refuses to create symbolic links, which is why one in a set is a gap', async () => {
+  await client.mkdirs('/links');
+  const answer = await fetch(`${url}/webhdfs/v1/links/l?op=CREATESYMLINK&destination=/links/target&user.name=${user}`, { method: 'PUT' });
+  expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining('Symlinks not supported')]);
+});
+
+test('a handle that is found again claims the moment it was taken, also to a session that knows nothing of it', async () => {
+  const selection = { paths: ['/moment/a', '/moment/b'] };
+  for (const path of selection.paths) await client.mkdirs(path);
+  const first = await session.takeHandle('mrs-backup.moment', selection);
+  await sleep(1_500);
+  await using other = await connectAs(user);
+  expect(Math.abs(Date.parse((await other.takeHandle('mrs-backup.moment', selection)).takenAt) - Date.parse(first.takenAt))).toBeLessThan(1_000);
+  await session.dropHandle(first.name, selection);
+});
 
 test('a listing of more than a page is complete', async () => {
   const names = Array.from({ length: 1_203 }, (_, i) => `d${i}${i % 3 === 0 ? 'é' : ''}`);
@@ -321,7 +339,8 @@ test('everything comes back beside and in place, and the way back leaves what wa
     await compare(to);
   }
   const tree = async (): Promise<string[]> => {
-    const lines: string[] = [];
+    const { modificationTime, permission } = await client.status(root);
+    const lines = [JSON.stringify([root, modificationTime, permission])];
     for (const waiting = [root]; waiting.length > 0;) {
       const path = waiting.pop()!;
       for await (const page of client.listPaged(path)) {
@@ -344,12 +363,12 @@ test('everything comes back beside and in place, and the way back leaves what wa
   await client.create(`${root}/newer`, [Buffer.from('n')]);
   await client.delete(`${root}/d/big`);
   await client.setPermission(root, '700');
-  const now = await tree();
   for (const withSnapshots of [true, false]) {
     if (!withSnapshots) {
       await session.dropHandle(handle.name, selection);
       await client.disallowSnapshot(root);
     }
+    const now = await tree();
     const inPlace = target('r2', 'inPlace');
     await restore(inPlace);
     expect(await tree()).toEqual(now);
@@ -365,6 +384,54 @@ test('everything comes back beside and in place, and the way back leaves what wa
     expect((await client.status(root)).permission).toBe('700');
     expect(await client.statusOrUndefined(`${root}.before-r2`)).toBeUndefined();
   }
+}, 120_000);
+
+test.each(['commit', 'rollback'] as const)('a %s that breaks off anywhere is finished by the next try, with every name and time', async (step) => {
+  const root = `/broken-${step}`;
+  const selection = { paths: [root] };
+  for (const name of ['one', 'two', 'three']) await client.create(`${root}/${name}`, [Buffer.from(name)]);
+  const handle = await session.takeHandle('mrs-backup.broken', selection);
+  const entries = [...(await listing(handle, selection)).values()];
+  const description = await session.describe(handle, selection);
+  await client.delete(`${root}/two`);
+  await client.create(`${root}/newer`, [Buffer.from('n')]);
+  const target: RestoreTarget = { name: 'r3', mode: 'inPlace', existing: 'fail', mapping: { instances: {}, paths: [], databases: {}, owners: {} }, fromInstance: 'hacluster', description, selection, only: [] };
+  const tree = async (): Promise<unknown> => {
+    const found: unknown[] = [(await client.status(root)).modificationTime];
+    for await (const page of client.listPaged(root)) found.push(...page.map((child) => [child.pathSuffix, child.modificationTime]));
+    return found;
+  };
+  const before = await tree();
+  const restored = [entries[0]!.attributes['modificationTime'], ...entries.slice(1).map((entry) => [entry.key.slice(root.length + 1), entry.attributes['modificationTime']]).sort()];
+  let broke = true;
+  for (let at = 1; broke; at++) {
+    await session.beginRestore(target);
+    for (const entry of entries) await session.writeEntry(target, entry, (async function* () { if (entry.type === 'file') yield* session.read(handle, entry, 0, entry.length); })());
+    await session.settleDirectory(target, entries[0]!);
+    if (step === 'rollback') await session.commitRestore(target);
+    // What changes something dies at its n-th request: a server cannot be made to.
+    let left = at;
+    broke = false;
+    const dying = new Proxy(client, {
+      get: (real, name) => (...args: unknown[]) => {
+        if (['mkdirs', 'rename', 'delete', 'setTimes', 'setPermission', 'setOwner', 'setXattr', 'setQuota'].includes(String(name)) && --left === 0) {
+          broke = true;
+          throw new Error('killed');
+        }
+        return (real[name as keyof WebHdfs] as (...all: unknown[]) => unknown)(...args);
+      },
+    });
+    const worker = createHdfsSession(createConnection(dying, 'hacluster'));
+    await (step === 'commit' ? worker.commitRestore(target) : worker.rollbackRestore(target)).catch((error: Error) => expect(error.message).toContain('killed'));
+    if (step === 'commit') {
+      await session.commitRestore(target);
+      expect(await tree(), `broken off at change ${at}`).toEqual(restored);
+    }
+    await session.rollbackRestore(target);
+    expect(await tree(), `broken off at change ${at}`).toEqual(before);
+    expect(at).toBeLessThan(60);
+  }
+  await session.dropHandle(handle.name, selection);
 }, 120_000);
 
 test('a server that dies in mid-read is unreachable, not short', async () => {

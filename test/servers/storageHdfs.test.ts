@@ -1,11 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdir, mkdtemp, open as openFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open as openFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import getPort from 'get-port';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createLab, type Lab } from '../../lab/lab.ts';
 import { createWebHdfs } from '../../protocols/webhdfs/createWebHdfs.ts';
 import { checkDestination, type ConformanceResult } from '../../storage/conformance.ts';
 import { localHdfs } from '../../storage/localHdfs.ts';
@@ -13,74 +11,33 @@ import { remoteHdfs } from '../../storage/remoteHdfs.ts';
 import { sampleBody } from '../../storage/sampleBody.ts';
 import type { StorageSession } from '../../storage/storageDriver.ts';
 
-// A NameNode and a DataNode of this test alone: it kills them.
-const jars = new URL('../../.tools/hadoop/lib/', import.meta.url).pathname;
-const packages = ['java.io', 'java.lang', 'java.lang.reflect', 'java.math', 'java.net', 'java.text', 'java.util', 'java.util.concurrent', 'java.util.zip', 'sun.security.util', 'sun.security.x509'];
 const context = { name: 'standby', readSecret: async (): Promise<string> => '' };
-const started = new Set<ChildProcess>();
 let folder: string;
+let lab: Lab;
 let url: string;
-let dataNode: ChildProcess;
 
-function java(name: string, main: string, ...args: string[]): ChildProcess {
-  const options = ['-XX:+IgnoreUnrecognizedVMOptions', '-XX:+UseSerialGC', '-Xmx192m', ...packages.map((each) => `--add-opens=java.base/${each}=ALL-UNNAMED`)];
-  const child = spawn('java', [...options, '-cp', `${folder}/conf:${jars}*`, main, ...args], { stdio: 'ignore', env: { ...process.env, HADOOP_USER_NAME: 'root', HADOOP_LOG_DIR: join(folder, name) } });
-  started.add(child);
-  return child;
-}
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'mrs-backup-hdfs-'));
+  lab = await createLab({ stateFolder: folder, toolsFolder: process.env['MRS_BACKUP_TOOLS'] ?? new URL('../../.tools', import.meta.url).pathname });
+  await lab.up(['hdfs-b']);
+  url = lab.endpoints('hdfs-b')['webhdfs']!;
+}, 180_000);
 
-async function stop(child: ChildProcess): Promise<void> {
-  started.delete(child);
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGKILL');
-  await exited;
-}
+afterAll(async () => {
+  await lab?.down(['hdfs-b']);
+  await rm(folder, { recursive: true, force: true });
+}, 60_000);
 
-function startDataNode(): ChildProcess {
-  return java('datanode', 'org.apache.hadoop.hdfs.server.datanode.DataNode');
+/** SIGKILL to the DataNode alone. */
+async function killDataNode(): Promise<void> {
+  process.kill(lab.status()['hdfs-b']!.pids['dataNode']!, 'SIGKILL');
+  await until('the DataNode is dead', async () => lab.status()['hdfs-b']!.processes['dataNode'] === 'dead');
 }
 
 async function until(what: string, holds: () => Promise<boolean>, seconds = 60): Promise<void> {
   for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(200)) if (await holds().catch(() => false)) return;
   throw new Error(`not within ${seconds} s: ${what}`);
 }
-
-async function bean(name: string): Promise<Record<string, unknown>> {
-  const answer = (await (await fetch(`${url}/jmx?qry=Hadoop:service=NameNode,name=${name}`)).json()) as { beans: Record<string, unknown>[] };
-  return answer.beans[0] ?? {};
-}
-
-beforeAll(async () => {
-  if ((await readdir(jars)).length < 100) throw new Error('the Hadoop jars are not there: run npm run lab once');
-  folder = await mkdtemp(join(tmpdir(), 'mrs-backup-hdfs-'));
-  await mkdir(join(folder, 'conf'));
-  const [rpc, http, data, dataHttp, ipc] = [await getPort(), await getPort(), await getPort(), await getPort(), await getPort()];
-  url = `http://127.0.0.1:${http}`;
-  const xml = (settings: Record<string, string | number>): string =>
-    `<configuration>${Object.entries(settings).map(([name, value]) => `<property><name>${name}</name><value>${value}</value></property>`).join('')}</configuration>`;
-  await writeFile(join(folder, 'conf', 'core-site.xml'), xml({ 'fs.defaultFS': `hdfs://127.0.0.1:${rpc}`, 'hadoop.tmp.dir': `${folder}/tmp` }));
-  await writeFile(join(folder, 'conf', 'hdfs-site.xml'), xml({
-    'dfs.namenode.name.dir': `${folder}/name`, 'dfs.datanode.data.dir': `${folder}/data`,
-    'dfs.namenode.rpc-address': `127.0.0.1:${rpc}`, 'dfs.namenode.http-address': `127.0.0.1:${http}`,
-    'dfs.datanode.address': `127.0.0.1:${data}`, 'dfs.datanode.http.address': `127.0.0.1:${dataHttp}`, 'dfs.datanode.ipc.address': `127.0.0.1:${ipc}`,
-    'dfs.datanode.hostname': '127.0.0.1', 'dfs.namenode.datanode.registration.ip-hostname-check': 'false',
-    'dfs.replication': 1, 'dfs.namenode.safemode.extension': 0, 'dfs.namenode.fs-limits.min-block-size': 1024,
-    'dfs.client.block.write.locateFollowingBlock.initial.delay.ms': 10,
-  }));
-  const format = java('format', 'org.apache.hadoop.hdfs.server.namenode.NameNode', '-format', '-clusterId', 'storage', '-force', '-nonInteractive');
-  const [code] = (await once(format, 'exit')) as [number];
-  started.delete(format);
-  expect(code).toBe(0);
-  java('namenode', 'org.apache.hadoop.hdfs.server.namenode.NameNode');
-  dataNode = startDataNode();
-  await until('HDFS is up', async () => (await bean('FSNamesystem'))['NumLiveDataNodes'] === 1 && (await bean('NameNodeInfo'))['Safemode'] === '');
-}, 120_000);
-
-afterAll(async () => {
-  await Promise.all([...started].map(stop));
-  await rm(folder, { recursive: true, force: true });
-});
 
 async function open(path = '/vault', user = 'root', more: { blockSize?: number } = {}): Promise<StorageSession> {
   return await remoteHdfs.open({ type: 'RemoteHDFS', webhdfs: [url], user, path, ...more }, context);
@@ -172,7 +129,7 @@ test('a DataNode killed in the middle of a write leaves no object, and the repea
   const body = async function* (): AsyncGenerator<Uint8Array> {
     let blocks = 0;
     for await (const block of sample.body()) {
-      if (++blocks === 40) await stop(dataNode);
+      if (++blocks === 40) await killDataNode();
       yield block;
     }
   };
@@ -180,7 +137,7 @@ test('a DataNode killed in the middle of a write leaves no object, and the repea
   expect(await keysOf(session)).toEqual(['before']);
   await expect(put(session, 'object', 1000)).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
   await expect(session.get('before')[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
-  dataNode = startDataNode();
+  await lab.up(['hdfs-b']);
   await until('the write succeeds', async () => {
     await session.put('object', sample.body(), sample);
     return true;
@@ -192,9 +149,10 @@ test('a DataNode killed in the middle of a write leaves no object, and the repea
 test('bytes that rot on the disk of the DataNode are not read as good', { timeout: 60_000 }, async () => {
   await using session = await open('/rot');
   await put(session, 'rotten', 777_777);
-  for (const name of await readdir(join(folder, 'data'), { recursive: true })) {
+  const data = join(lab.place('hdfs-b').folder, 'data');
+  for (const name of await readdir(data, { recursive: true })) {
     if (!/\/blk_\d+$/.test(name)) continue;
-    const file = await openFile(join(folder, 'data', name), 'r+');
+    const file = await openFile(join(data, name), 'r+');
     if ((await file.stat()).size === 777_777) await file.write(Buffer.from('rotten'), 0, 6, 400_000);
     await file.close();
   }

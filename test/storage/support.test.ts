@@ -1,7 +1,11 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { sources as builtSources } from '../../components/sources.ts';
 import { directoryTypes, drivers, findDriver } from '../../storage/drivers.ts';
 import { supportMatrix, type SupportFacts } from '../../support/supportMatrix.ts';
-import { readSupportProofs } from '../../support/supportProofs.ts';
+import { readSupportProofs, writeSupportProofs } from '../../support/supportProofs.ts';
 import { vendorMatrix } from '../../support/vendorMatrix.ts';
 import { vetoes } from '../../support/vetoes.ts';
 
@@ -41,6 +45,21 @@ test('a cell is proved by a record only, and never when it is refused', () => {
   expect(cell('hdfs', 'RemoteHDFS', given)).toMatchObject({ proved: 'proved', reason: 'proved 2026-01-02 against Hadoop 3.5.0' });
   expect(cell('hdfs', 'LocalDir', given)).toMatchObject({ proved: 'unproven' });
   expect(cell('namenode', 'LocalHDFS', given)).toMatchObject({ ours: 'refused', proved: 'unproven' });
+});
+
+test('every pair that is built has a recorded proof, and nothing else has', async () => {
+  const built = drivers.flatMap(({ type }) => builtSources.map(({ name }) => `${name} ${type}`)).sort();
+  expect((await readSupportProofs()).map(({ source, type }) => `${source} ${type}`).sort()).toEqual(built);
+});
+
+test('a record replaces the older one of its pair and keeps the others', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'mrs-backup-proofs-'));
+  const file = join(folder, 'proofs.json');
+  const proof = (source: string, at: string) => ({ source, type: 'LocalDir', at, version: '0.1.0', servers: 'a server' });
+  await writeFile(file, JSON.stringify({ formatVersion: 1, proofs: [proof('hdfs', '2026-01-01T00:00:00Z'), proof('dbservice', '2026-01-01T00:00:00Z')] }));
+  await writeSupportProofs([proof('hdfs', '2026-02-02T00:00:00Z')], file);
+  expect(await readSupportProofs(file)).toEqual([proof('dbservice', '2026-01-01T00:00:00Z'), proof('hdfs', '2026-02-02T00:00:00Z')]);
+  await rm(folder, { recursive: true });
 });
 
 test('the recorded proofs name sources and types that exist', async () => {

@@ -74,7 +74,7 @@ async function tell(): Promise<void> {
   await loseDirectory(lab, 'hdfs-a', '/data/bulk');
   await loseDatabase(lab, 'dbservice', 'hivemeta');
   say('lost: /data/bulk of hacluster, database hivemeta');
-  const plan = await shown<{ planId: string }>(['restoration', 'plan', second.setIds[0]!, '--destination', 'vault', '--to', 'prod', '--mode', 'in-place', '--source', 'hdfs@hacluster', '--source', 'dbservice', '--only', '/data/bulk', '--only', 'databases/hivemeta', '--only', 'globals.sql']);
+  const plan = await shown<{ planId: string }>(['restoration', 'plan', second.setIds[0]!, '--destination', 'vault', '--to', 'prod', '--in-place', '--source', 'hdfs@hacluster', '--source', 'dbservice', '--only', '/data/bulk', '--only', 'databases/hivemeta', '--only', 'globals.sql']);
   const restored = await shown<RestoreAnswer>(['restoration', 'run', plan.planId, '--yes']);
   check(restored.outcome === 'restored', `the restoration ended ${restored.outcome}`);
   numbers.push(['restored in place', `${restored.sources.map((each) => `${each.source} ${each.entries} entries, ${each.compared} compared, ${each.differences} differ`).join('; ')}; ${restored.rtoSeconds.toFixed(1)} s from approval`]);

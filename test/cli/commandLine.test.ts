@@ -53,7 +53,7 @@ describe('usage', () => {
     [['task', 'lst'], /unknown command 'lst'/, /did you mean list\?/],
     [['task', 'list', '--outptu', 'json'], /unknown option '--outptu'/, /--output/],
     [['task', 'run'], /missing required argument/, /--help/],
-    [['set', 'list'], /--destination/, /--help/],
+    [['set', 'extract', 'A', 'hdfs', '/data'], /--to/, /--help/],
     [['run', 'limit', 'x', '--parallel', 'many'], /whole number/, /--help/],
     [['run', 'limit', 'x', '--bandwidth', '50Mb/s'], /not a rate/, /50MB\/s/],
     [['support', 'show', '--output', 'xml'], /xml/, /--help/],

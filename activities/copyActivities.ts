@@ -29,20 +29,21 @@ export function copyActivities(deps: ActivityDependencies): Pick<ClusterActiviti
       const { source: kind, session: source } = await connectSource(deps, copy.ref.cluster, copy.ref.source, copy.ref.instance);
       await using _source = source;
       await using opened = await openAll(deps, copy);
-      let read = 0;
-      // Also what earlier attempts stored, and what is referenced instead of read.
-      let known = { bytes: 0, storedBytes: 0 };
+      let known = { entries: 0, files: 0, bytes: 0, readBytes: 0, storedBytes: 0 };
       const wait = rateLimit(limits.bandwidth, signal());
+      // Bytes: what was read, or more where content is referenced instead of read.
+      const tell = () => beat({ entries: known.entries, files: known.files, bytes: Math.max(known.readBytes, known.bytes), storedBytes: known.storedBytes });
       return await copyShard({
         source, chunking: kind.chunking, handle: copy.handle, folder: folderOf(copy), shard, destinations: opened.destinations, pool: deps.pool, ahead: deps.ahead, signal: signal(),
         took: async (bytes) => {
-          read += bytes;
-          beat({ bytes: Math.max(read, known.bytes), storedBytes: known.storedBytes });
+          known = { ...known, readBytes: known.readBytes + bytes };
+          tell();
           await wait(bytes);
         },
         progress: (totals) => {
-          known = totals;
-          beat({ entries: totals.entries, bytes: Math.max(read, totals.bytes), storedBytes: totals.storedBytes });
+          // A pack that is stored only now was read a while ago.
+          known = { ...totals, readBytes: Math.max(known.readBytes, totals.readBytes) };
+          tell();
         },
       });
     },

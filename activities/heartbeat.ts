@@ -5,6 +5,7 @@ import { heartbeat } from '@temporalio/activity';
 export interface Beat {
   readonly v: 1;
   readonly entries?: number;
+  readonly files?: number;
   readonly bytes?: number;
   readonly storedBytes?: number;
   readonly line?: string;

@@ -78,7 +78,7 @@ async function open(deps: ActivityDependencies, task: RestoreTask, limits: Limit
   const context: RestoreContext = {
     target: session, where: restoreTarget(planIdOf(task), step, task, await readDescription(repository, manifest, part)), repository,
     folder: restoreFolder(task.run.runKey, step.source, step.fromInstance, step.toInstance), pool: deps.pool, signal, took: rateLimit(limits.bandwidth, signal),
-    progress: (done) => beat(done),
+    progress: (done) => beat({ ...done, files: done.entries }),
   };
   const owned = stack.move();
   return { source, table: part.table, context, [Symbol.asyncDispose]: () => owned.disposeAsync() };

@@ -87,8 +87,8 @@ async function sourcesOf(engine: Engine, progress: RunProgress): Promise<SourceP
 async function withShardsInWork(engine: Engine, workflowId: string, done: SourceProgress): Promise<SourceProgress> {
   if (done.bytes >= done.totalBytes) return done;
   try {
-    const { bytes, storedBytes } = inFlight(await engine.call(() => engine.client.workflow.getHandle(workflowId).describe()));
-    return { ...done, bytes: Math.min(done.bytes + bytes, done.totalBytes), storedBytes: done.storedBytes + storedBytes };
+    const { files, bytes, storedBytes } = inFlight(await engine.call(() => engine.client.workflow.getHandle(workflowId).describe()));
+    return { ...done, files: Math.min(done.files + files, done.totalFiles), bytes: Math.min(done.bytes + bytes, done.totalBytes), storedBytes: done.storedBytes + storedBytes };
   } catch {
     return done;
   }

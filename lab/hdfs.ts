@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { createWebHdfs } from '../protocols/webhdfs/createWebHdfs.ts';
 import type { LabServer, ServerPlace } from './labServer.ts';
 import { launch, runTool, type Launch } from './processes.ts';
 
@@ -8,9 +10,9 @@ const openPackages = ['java.io', 'java.lang', 'java.lang.reflect', 'java.math', 
 
 /**
  * One NameService: a NameNode and a DataNode of its own. The superuser is the user of the operating system who runs it.
- * `clusterId` is what the NameServices of one cluster have in common.
+ * `clusterId` is what the NameServices of one cluster have in common; `root` a folder that is there from the start.
  */
-export function hdfs(clusterId: string): LabServer {
+export function hdfs(clusterId: string, root?: string): LabServer {
   return {
     portRoles: ['rpc', 'http', 'data', 'dataHttp', 'dataIpc'],
     processRoles: ['nameNode', 'dataNode'],
@@ -19,7 +21,13 @@ export function hdfs(clusterId: string): LabServer {
     prepare: (place) => prepare(place, clusterId),
     startProcess: (place, role) => launch(java(place, role, role === 'nameNode' ? ['org.apache.hadoop.hdfs.server.namenode.NameNode'] : ['org.apache.hadoop.hdfs.server.datanode.DataNode'])),
     isReady,
+    ...(root === undefined ? {} : { afterStart: (place) => makeFolder(place, root) }),
   };
+}
+
+async function makeFolder({ ports }: ServerPlace, path: string): Promise<void> {
+  await using client = createWebHdfs({ urls: [`http://127.0.0.1:${ports['http']}`], user: userInfo().username });
+  await client.mkdirs(path);
 }
 
 async function prepare(place: ServerPlace, clusterId: string): Promise<void> {

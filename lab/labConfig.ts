@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { databases, passwordFile, postgresBinaries } from './dbservice.ts';
 import type { ServerPlace } from './labServer.ts';
+import { sampleRoots } from './sampleRoots.ts';
 
 /** Server of each service instance, per cluster. */
 export const clusters = {
@@ -34,8 +35,8 @@ export function labConfig(lab: LabConfig): string {
   };
   const described = Object.entries(clusters).map(([name, cluster]) => [name, { services: servicesOf(cluster) }] as const).filter(([, { services }]) => Object.keys(services).length > 0);
   const sources = [
-    ...(places['hdfs-a'] !== undefined ? [{ source: 'hdfs', instance: 'hacluster', paths: ['/data'] }] : []),
-    ...(places['hdfs-a-ns2'] !== undefined ? [{ source: 'hdfs', instance: 'ns2', paths: ['/warehouse'] }] : []),
+    ...(places['hdfs-a'] !== undefined ? [{ source: 'hdfs', instance: 'hacluster', paths: [sampleRoots['hdfs-a']] }] : []),
+    ...(places['hdfs-a-ns2'] !== undefined ? [{ source: 'hdfs', instance: 'ns2', paths: [sampleRoots['hdfs-a-ns2']] }] : []),
     ...(places['dbservice'] !== undefined ? [{ source: 'dbservice' }] : []),
   ];
   return stringify({

@@ -2,9 +2,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createLab } from './lab.ts';
+import { changeSampleData, makeSampleData } from './sampleData.ts';
 import { servers } from './servers.ts';
 
 /** The command `npm run lab -- VERB [names…]`. */
+
+/** Enough to see something move, little enough for a first try. */
+const sampleSize = { files: 200, largeBytes: 64 << 20 };
 
 const usage = `usage: npm run lab -- VERB [options]
   up [names…]      start servers and write mrs-backup.yaml
@@ -13,6 +17,8 @@ const usage = `usage: npm run lab -- VERB [options]
   reset [names…]   remove the data of servers
   restart NAME     stop and start one
   kill NAME        SIGKILL to all processes of one
+  sample           fill the running servers of cluster A with sample data
+  change           change some of the sample data
 servers: ${Object.keys(servers).join(', ')}; none named = all
 options: --state DIR (or MRS_BACKUP_LAB), --port NAME.ROLE=N (or MRS_BACKUP_LAB_PORTS as JSON), --output text|json`;
 
@@ -35,7 +41,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   if (values.output !== 'text' && values.output !== 'json') return refuse('--output is text or json');
-  if (verb === undefined || !['up', 'down', 'status', 'reset', 'restart', 'kill'].includes(verb)) return refuse(verb === undefined ? 'a verb is missing' : `there is no verb ${verb}`);
+  if (verb === undefined || !['up', 'down', 'status', 'reset', 'restart', 'kill', 'sample', 'change'].includes(verb)) return refuse(verb === undefined ? 'a verb is missing' : `there is no verb ${verb}`);
   if ((verb === 'restart' || verb === 'kill') && names.length !== 1) return refuse(`${verb} needs exactly one name`);
   const unknown = names.filter((name) => !Object.hasOwn(servers, name));
   if (unknown.length > 0) return refuse(`there is no server ${unknown.join(', ')}`);
@@ -57,6 +63,8 @@ async function main(argv: readonly string[]): Promise<number> {
   if (verb === 'reset') await lab.reset(names);
   if (verb === 'restart') await lab.restart(names[0]!);
   if (verb === 'kill') await lab.kill(names[0]!);
+  if (verb === 'sample') await makeSampleData(lab, sampleSize);
+  if (verb === 'change') await changeSampleData(lab, sampleSize);
 
   const reports = lab.status();
   if (values.output === 'json') {

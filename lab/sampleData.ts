@@ -4,6 +4,7 @@ import { connectDbservice, databases as allDatabases } from './dbservice.ts';
 import type { Lab } from './lab.ts';
 import { changeDatabase, fillDatabase } from './sampleDatabase.ts';
 import { changeHdfs, fillHdfs } from './sampleHdfs.ts';
+import { sampleRoots } from './sampleRoots.ts';
 
 export interface SampleSize {
   /** Small files in /data of hacluster; a tenth of it in /warehouse of ns2. */
@@ -16,7 +17,7 @@ export interface SampleSize {
   readonly rows?: number;
 }
 
-const hdfsPlaces = [{ server: 'hdfs-a', root: '/data', share: 1 }, { server: 'hdfs-a-ns2', root: '/warehouse', share: 0.1 }] as const;
+const hdfsPlaces = [{ server: 'hdfs-a', root: sampleRoots['hdfs-a'], share: 1 }, { server: 'hdfs-a-ns2', root: sampleRoots['hdfs-a-ns2'], share: 0.1 }] as const;
 
 const filesOf = (files: number, share: number) => Math.ceil(files * share);
 

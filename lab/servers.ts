@@ -1,11 +1,12 @@
 import { dbservice } from './dbservice.ts';
 import { hdfs } from './hdfs.ts';
 import type { LabServer } from './labServer.ts';
+import { sampleRoots } from './sampleRoots.ts';
 
 /** All servers of the lab. A is the cluster `prod`, B the cluster `standby` that every instance of A can be mirrored into. */
 export const servers: Readonly<Record<string, LabServer>> = {
-  'hdfs-a': hdfs('lab-a'),
-  'hdfs-a-ns2': hdfs('lab-a'),
+  'hdfs-a': hdfs('lab-a', sampleRoots['hdfs-a']),
+  'hdfs-a-ns2': hdfs('lab-a', sampleRoots['hdfs-a-ns2']),
   'hdfs-b': hdfs('lab-b'),
   'hdfs-b-ns2': hdfs('lab-b'),
   dbservice,

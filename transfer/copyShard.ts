@@ -45,6 +45,7 @@ export async function copyShard(context: CopyContext): Promise<ShardCopied> {
   const start = await lastReceipt(context);
   const known = await createKnownContent(destinations, context.chunking === 'contentDefined');
   let totals = start.receipt.totals;
+  context.progress(totals);
   let receipts = start.number;
   let putting: Promise<void> = Promise.resolve();
   const stream = new PackStream({

@@ -44,7 +44,7 @@ export async function listRuns(engine: Engine, filter: RunFilter): Promise<RunRo
       const text = (name: string) => (typeof attribute(name) === 'string' ? (attribute(name) as string) : null);
       const number = (name: string) => (typeof attribute(name) === 'number' ? (attribute(name) as number) : null);
       rows.push({
-        runId: info.workflowId, kind: text('BackupKind') ?? info.type, task: text('BackupTask'), cluster: text('BackupCluster'),
+        runId: info.workflowId, kind: info.type, task: text('BackupTask'), cluster: text('BackupCluster'),
         state: stateOf(info.status.name), outcome: text('BackupOutcome'), startedAt: info.startTime.toISOString(), closedAt: info.closeTime?.toISOString() ?? null,
         seconds: info.closeTime === undefined ? null : (info.closeTime.getTime() - info.startTime.getTime()) / 1000, files: number('BackupFiles'), bytes: number('BackupBytes'),
       });

@@ -53,7 +53,7 @@ export async function showRun(engine: Engine, runId: string): Promise<RunView> {
   const waits = open ? (progress?.waitingFor ?? (await waitingFor(engine, runId, described.taskQueue, progress))) : undefined;
   const total = totals(sources, outcome);
   return {
-    runId, kind: progress?.kind ?? attribute('BackupKind') ?? described.type, task: progress?.task ?? attribute('BackupTask'), cluster: progress?.cluster ?? attribute('BackupCluster'),
+    runId, kind: described.type, task: progress?.task ?? attribute('BackupTask'), cluster: progress?.cluster ?? attribute('BackupCluster'),
     state: open ? (progress?.steering.paused === true ? 'paused' : waits !== undefined ? 'waiting' : 'running') : stateOf(described.status.name),
     phase: progress?.phase ?? (open ? null : 'done'), progress: { ...total, ...speed(total, described.startTime, open) }, sources, waitingFor: waits ?? null,
     limits: progress?.steering.limits ?? null, setIds: progress?.setIds ?? outcome?.setIds ?? [], failures: progress?.failures ?? closed?.failures ?? [],

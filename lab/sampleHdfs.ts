@@ -61,16 +61,22 @@ async function setAttributes(client: WebHdfs, root: string): Promise<void> {
   await client.setTimes(`${at}/old`, Date.UTC(2001, 1, 3, 4, 5, 6), Date.UTC(2002, 1, 3));
 }
 
-/** Some of what a day brings: rewritten, renamed, deleted, new, other permissions and attributes. Can be called once per fill. */
+/** Some of what a day brings: rewritten, renamed, deleted, new, other permissions and attributes. What was renamed is renamed back the next time. */
 export async function changeHdfs(client: WebHdfs, root: string, files: number): Promise<void> {
-  for (let i = 0; i < files; i += 20) await write(client, smallFile(root, i), 300 + i, `changed ${i}`);
+  const day = new Date().toISOString();
+  for (let i = 0; i < files; i += 20) await write(client, smallFile(root, i), 300 + i, `changed ${i} ${day}`);
   for (let i = 1; i < files; i += 50) await client.delete(smallFile(root, i));
-  for (let i = 2; i < files; i += 50) await client.rename(smallFile(root, i), `${smallFile(root, i)} renamed`);
+  for (let i = 2; i < files; i += 50) await swapName(client, smallFile(root, i), `${smallFile(root, i)} renamed`);
   for (let i = 3; i < files; i += 50) await client.setPermission(smallFile(root, i), '640');
-  await client.rename(`${root}/hostile`, `${root}/hostile moved`);
+  await swapName(client, `${root}/hostile`, `${root}/hostile moved`);
   await sixteenAtOnce(10, (i) => write(client, `${root}/new/n${i}`, 100 * i));
-  await client.setXattr(`${root}/attributes/xattr`, 'user.origin', hex('changed'));
+  await client.setXattr(`${root}/attributes/xattr`, 'user.origin', hex(`changed ${day}`));
   await client.setOwner(`${root}/attributes/owned`, 'hue', undefined);
+}
+
+async function swapName(client: WebHdfs, one: string, other: string): Promise<void> {
+  if ((await client.statusOrUndefined(one)) === undefined) await client.rename(other, one);
+  else await client.rename(one, other);
 }
 
 async function sixteenAtOnce(count: number, work: (i: number) => Promise<unknown>): Promise<void> {

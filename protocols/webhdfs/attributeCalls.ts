@@ -1,11 +1,10 @@
+import { answers } from './answers.ts';
 import type { Call } from './caller.ts';
-import type { HdfsContentSummary, HdfsQuotaUsage, WebHdfs } from './webHdfs.ts';
+import type { WebHdfs } from './webHdfs.ts';
 
 type AttributeCalls = Pick<WebHdfs,
   | 'acl' | 'setAcl' | 'removeAcl' | 'xattrs' | 'setXattr' | 'removeXattr' | 'setPermission' | 'setOwner' | 'setTimes' | 'setReplication'
   | 'setStoragePolicy' | 'unsetStoragePolicy' | 'setEcPolicy' | 'ecPolicies' | 'storagePolicies' | 'setQuota' | 'setQuotaByType' | 'quotaUsage' | 'contentSummary'>;
-
-interface RawAcl { readonly owner: string; readonly group: string; readonly permission: string; readonly stickyBit?: boolean; readonly entries: string[] }
 
 /** The quota that SETQUOTA reads as "leave it". */
 const UNTOUCHED = '9223372036854775807';
@@ -14,8 +13,7 @@ const UNTOUCHED = '9223372036854775807';
 export function createAttributeCalls(call: Call): AttributeCalls {
   return {
     async acl(path, signal) {
-      const { AclStatus: raw } = await call<{ AclStatus: RawAcl }>('GET', 'GETACLSTATUS', path, {}, signal);
-      return { owner: raw.owner, group: raw.group, permission: raw.permission, stickyBit: raw.stickyBit === true, entries: raw.entries };
+      return (await call('GET', 'GETACLSTATUS', path, {}, signal, answers.acl)).AclStatus;
     },
     async setAcl(path, spec, signal) {
       await call('PUT', 'SETACL', path, { aclspec: spec }, signal);
@@ -25,7 +23,7 @@ export function createAttributeCalls(call: Call): AttributeCalls {
     },
 
     async xattrs(path, signal) {
-      const answer = await call<{ XAttrs: { name: string; value: string | null }[] }>('GET', 'GETXATTRS', path, { encoding: 'hex' }, signal);
+      const answer = await call('GET', 'GETXATTRS', path, { encoding: 'hex' }, signal, answers.xattrs);
       return Object.fromEntries(answer.XAttrs.map(({ name, value }) => [name, (value ?? '').replace(/^0x/i, '').toLowerCase()]));
     },
     async setXattr(path, name, hex, signal) {
@@ -55,14 +53,13 @@ export function createAttributeCalls(call: Call): AttributeCalls {
       await call('POST', 'UNSETSTORAGEPOLICY', path, {}, signal);
     },
     async storagePolicies(signal) {
-      const answer = await call<{ BlockStoragePolicies: { BlockStoragePolicy: { id: number; name: string }[] } }>('GET', 'GETALLSTORAGEPOLICY', '/', {}, signal);
-      return answer.BlockStoragePolicies.BlockStoragePolicy.map(({ id, name }) => ({ id, name }));
+      return (await call('GET', 'GETALLSTORAGEPOLICY', '/', {}, signal, answers.storagePolicies)).BlockStoragePolicies.BlockStoragePolicy;
     },
     async setEcPolicy(path, policy, signal) {
       await call('PUT', 'SETECPOLICY', path, { ecpolicy: policy }, signal);
     },
     async ecPolicies(signal) {
-      const answer = await call<{ ErasureCodingPolicies: { ErasureCodingPolicyInfo: { state: string; policy: { name: string } }[] } }>('GET', 'GETECPOLICIES', '/', {}, signal);
+      const answer = await call('GET', 'GETECPOLICIES', '/', {}, signal, answers.ecPolicies);
       return answer.ErasureCodingPolicies.ErasureCodingPolicyInfo.map(({ state, policy }) => ({ name: policy.name, enabled: state === 'ENABLED' }));
     },
 
@@ -73,10 +70,10 @@ export function createAttributeCalls(call: Call): AttributeCalls {
       await call('PUT', 'SETQUOTABYSTORAGETYPE', path, { storagetype: type, storagespacequota: space }, signal);
     },
     async quotaUsage(path, signal) {
-      return (await call<{ QuotaUsage: HdfsQuotaUsage }>('GET', 'GETQUOTAUSAGE', path, {}, signal)).QuotaUsage;
+      return (await call('GET', 'GETQUOTAUSAGE', path, {}, signal, answers.quotaUsage)).QuotaUsage;
     },
     async contentSummary(path, signal) {
-      return (await call<{ ContentSummary: HdfsContentSummary }>('GET', 'GETCONTENTSUMMARY', path, {}, signal)).ContentSummary;
+      return (await call('GET', 'GETCONTENTSUMMARY', path, {}, signal, answers.contentSummary)).ContentSummary;
     },
   };
 }

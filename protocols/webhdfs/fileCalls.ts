@@ -1,12 +1,12 @@
+import { answers } from './answers.ts';
 import type { Call } from './caller.ts';
 import { askDataNode, receive, send } from './dataNodeTransfer.ts';
-import { readStatus, type RawStatus } from './readStatus.ts';
-import type { HdfsBlock, HdfsStatus, WebHdfs } from './webHdfs.ts';
+import { parseAnswer } from './parseAnswer.ts';
+import { readStatus } from './readStatus.ts';
+import type { HdfsStatus, WebHdfs } from './webHdfs.ts';
 import { WebHdfsError } from './webHdfsError.ts';
 
 type FileCalls = Pick<WebHdfs, 'status' | 'statusOrUndefined' | 'listPaged' | 'mkdirs' | 'create' | 'open' | 'rename' | 'delete' | 'checksum' | 'blockLocations'>;
-interface Located { readonly Location: string }
-interface Answered { readonly boolean: boolean }
 
 function refused(op: string, path: string, message: string, kind: 'invalid' | 'exists' | 'notFound' = 'invalid'): WebHdfsError {
   return new WebHdfsError(message, { kind, exception: 'False', status: 200, op, path });
@@ -15,7 +15,7 @@ function refused(op: string, path: string, message: string, kind: 'invalid' | 'e
 /** Files and directories: status, lists, bytes, names. `stallMs` as in WebHdfsOptions. */
 export function createFileCalls(call: Call, stallMs: number): FileCalls {
   async function status(path: string, signal?: AbortSignal): Promise<HdfsStatus> {
-    return readStatus((await call<{ FileStatus: RawStatus }>('GET', 'GETFILESTATUS', path, {}, signal)).FileStatus);
+    return readStatus((await call('GET', 'GETFILESTATUS', path, {}, signal, answers.status)).FileStatus);
   }
 
   async function statusOrUndefined(path: string, signal?: AbortSignal): Promise<HdfsStatus | undefined> {
@@ -34,8 +34,8 @@ export function createFileCalls(call: Call, stallMs: number): FileCalls {
     async *listPaged(path, options = {}, signal) {
       let startAfter = options.startAfter;
       for (;;) {
-        const page = await call<{ DirectoryListing: { partialListing: { FileStatuses: { FileStatus: RawStatus[] } }; remainingEntries: number } }>(
-          'GET', 'LISTSTATUS_BATCH', path, { startafter: startAfter }, signal); // in lower case: `startAfter` is ignored, and every page is the first
+        // In lower case: `startAfter` is ignored, and every page is the first.
+        const page = await call('GET', 'LISTSTATUS_BATCH', path, { startafter: startAfter }, signal, answers.page);
         const entries = page.DirectoryListing.partialListing.FileStatuses.FileStatus.map(readStatus);
         yield entries;
         const last = entries.at(-1);
@@ -46,50 +46,49 @@ export function createFileCalls(call: Call, stallMs: number): FileCalls {
     },
 
     async mkdirs(path, permission, signal) {
-      const made = await call<Answered>('PUT', 'MKDIRS', path, { permission }, signal);
+      const made = await call('PUT', 'MKDIRS', path, { permission }, signal, answers.boolean);
       if (!made.boolean) throw refused('MKDIRS', path, 'the server did not create the directory');
     },
 
     async create(path, body, options = {}, signal) {
-      const { Location: location } = await call<Located>('PUT', 'CREATE', path, {
+      const { Location: location } = await call('PUT', 'CREATE', path, {
         noredirect: true,
         overwrite: options.overwrite ?? false,
         replication: options.replication,
         blocksize: options.blockSize,
         permission: options.permission,
-      }, signal);
+      }, signal, answers.location);
       return send({ location, op: 'CREATE', path, stallMs, signal }, body, options.length);
     },
 
     async *open(path, offset, length, signal) {
       if (length === 0) return;
-      const { Location: location } = await call<Located>('GET', 'OPEN', path, { noredirect: true, offset, length }, signal);
+      const { Location: location } = await call('GET', 'OPEN', path, { noredirect: true, offset, length }, signal, answers.location);
       yield* receive({ location, op: 'OPEN', path, stallMs, signal }, length);
     },
 
     async rename(from, to, options = {}, signal) {
       if (options.overwrite === true) {
         // With options the server answers nothing and names what is wrong.
-        await call<undefined>('PUT', 'RENAME', from, { destination: to, renameoptions: 'OVERWRITE' }, signal);
+        await call('PUT', 'RENAME', from, { destination: to, renameoptions: 'OVERWRITE' }, signal);
         return;
       }
-      await call<undefined>('PUT', 'RENAME', from, { destination: to, renameoptions: 'NONE' }, signal);
+      await call('PUT', 'RENAME', from, { destination: to, renameoptions: 'NONE' }, signal);
     },
 
     async delete(path, options = {}, signal) {
-      return (await call<Answered>('DELETE', 'DELETE', path, { recursive: options.recursive ?? false }, signal)).boolean;
+      return (await call('DELETE', 'DELETE', path, { recursive: options.recursive ?? false }, signal, answers.boolean)).boolean;
     },
 
     async checksum(path, signal) {
-      const { Location: location } = await call<Located>('GET', 'GETFILECHECKSUM', path, { noredirect: true }, signal);
-      const answer = JSON.parse((await askDataNode({ location, op: 'GETFILECHECKSUM', path, stallMs, signal })).toString('utf8')) as { FileChecksum: { algorithm: string; bytes: string } };
+      const { Location: location } = await call('GET', 'GETFILECHECKSUM', path, { noredirect: true }, signal, answers.location);
+      const answer = parseAnswer(await askDataNode({ location, op: 'GETFILECHECKSUM', path, stallMs, signal }), answers.checksum, { op: 'GETFILECHECKSUM', path });
       // The server pads the 28 bytes with zeros.
       return { algorithm: answer.FileChecksum.algorithm, hex: answer.FileChecksum.bytes.slice(0, 56).toLowerCase() };
     },
 
     async blockLocations(path, offset, length, signal) {
-      const answer = await call<{ BlockLocations: { BlockLocation: HdfsBlock[] } }>('GET', 'GETFILEBLOCKLOCATIONS', path, { offset, length }, signal);
-      return answer.BlockLocations.BlockLocation.map(({ offset: from, length: size, hosts }) => ({ offset: from, length: size, hosts }));
+      return (await call('GET', 'GETFILEBLOCKLOCATIONS', path, { offset, length }, signal, answers.blocks)).BlockLocations.BlockLocation;
     },
   };
 }

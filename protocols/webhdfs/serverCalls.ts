@@ -1,5 +1,7 @@
+import { answers } from './answers.ts';
 import type { Call } from './caller.ts';
 import type { NameNodes } from './nameNodes.ts';
+import { parseAnswer } from './parseAnswer.ts';
 import type { HdfsServerDefaults, OpenFile, WebHdfs } from './webHdfs.ts';
 import { WebHdfsError } from './webHdfsError.ts';
 
@@ -9,7 +11,7 @@ type ServerCalls = Pick<WebHdfs, 'serverDefaults' | 'jmx' | 'conf' | 'openFiles'
 export function createServerCalls(call: Call, nameNodes: NameNodes, user: string): ServerCalls {
   return {
     async serverDefaults(signal) {
-      const answer = await call<{ FsServerDefaults: { blockSize: number; bytesPerChecksum: number; checksumType: number; replication: number; keyProviderUri?: string } }>('GET', 'GETSERVERDEFAULTS', '/', {}, signal);
+      const answer = await call('GET', 'GETSERVERDEFAULTS', '/', {}, signal, answers.serverDefaults);
       const raw = answer.FsServerDefaults;
       const types = ['NULL', 'CRC32', 'CRC32C', 'DEFAULT', 'MIXED'];
       const defaults: HdfsServerDefaults = {
@@ -24,13 +26,13 @@ export function createServerCalls(call: Call, nameNodes: NameNodes, user: string
 
     async jmx(query, signal) {
       const body = await nameNodes.ask({ method: 'GET', target: `/jmx?${new URLSearchParams({ qry: query })}`, op: 'jmx', path: query, repeatable: true, signal });
-      return (JSON.parse(body.toString('utf8')) as { beans: Record<string, unknown>[] }).beans;
+      return parseAnswer(body, answers.jmx, { op: 'jmx', path: query }).beans;
     },
 
     async conf(name, signal) {
       try {
         const body = await nameNodes.ask({ method: 'GET', target: `/conf?${new URLSearchParams({ name })}`, op: 'conf', path: name, repeatable: true, headers: { Accept: 'application/json' }, signal });
-        const answer = JSON.parse(body.toString('utf8')) as { property?: { value?: string }; properties?: { key: string; value: string }[] };
+        const answer = parseAnswer(body, answers.conf, { op: 'conf', path: name });
         return answer.property?.value ?? answer.properties?.find((one) => one.key === name)?.value;
       } catch (error) {
         if (error instanceof WebHdfsError && error.status === 404) return undefined;

@@ -1,5 +1,5 @@
+import { answers } from './answers.ts';
 import type { Call } from './caller.ts';
-import { readStatus, type RawStatus } from './readStatus.ts';
 import type { SnapshotDiff } from './snapshotDiff.ts';
 import type { WebHdfs } from './webHdfs.ts';
 import { WebHdfsError } from './webHdfsError.ts';
@@ -28,21 +28,21 @@ export function createSnapshotCalls(call: Call): SnapshotCalls {
     async snapshots(path, signal) {
       const names: string[] = [];
       try {
-        const answer = await call<{ SnapshotList: { dirStatus: RawStatus; deletionStatus?: string }[] }>('GET', 'GETSNAPSHOTLIST', path, {}, signal);
+        const answer = await call('GET', 'GETSNAPSHOTLIST', path, {}, signal, answers.snapshots);
         // A snapshot the garbage collector still holds is gone for everybody else.
-        return answer.SnapshotList.filter((one) => (one.deletionStatus ?? 'ACTIVE') === 'ACTIVE').map((one) => readStatus(one.dirStatus).pathSuffix);
+        return answer.SnapshotList.filter((one) => one.deletionStatus === 'ACTIVE').map((one) => one.dirStatus.pathSuffix);
       } catch (error) {
         if (!notOffered(error)) throw error;
       }
       // Before Hadoop 3.3.1 (HDFS-15626 line): the names are those of `.snapshot`.
-      const page = await call<{ FileStatuses: { FileStatus: RawStatus[] } }>('GET', 'LISTSTATUS', `${path === '/' ? '' : path}/.snapshot`, {}, signal);
-      for (const one of page.FileStatuses.FileStatus) names.push(readStatus(one).pathSuffix);
+      const page = await call('GET', 'LISTSTATUS', `${path === '/' ? '' : path}/.snapshot`, {}, signal, answers.listing);
+      for (const one of page.FileStatuses.FileStatus) names.push(one.pathSuffix);
       return names;
     },
     async snapshottableDirectories(signal) {
-      const answer = await call<{ SnapshottableDirectoryList: { dirStatus: RawStatus; parentFullPath: string; snapshotNumber: number; snapshotQuota: number }[] | null }>('GET', 'GETSNAPSHOTTABLEDIRECTORYLIST', '/', {}, signal);
+      const answer = await call('GET', 'GETSNAPSHOTTABLEDIRECTORYLIST', '/', {}, signal, answers.snapshottable);
       return (answer.SnapshottableDirectoryList ?? []).map((one) => ({
-        path: `${one.parentFullPath === '/' ? '' : one.parentFullPath}/${readStatus(one.dirStatus).pathSuffix}`,
+        path: `${one.parentFullPath === '/' ? '' : one.parentFullPath}/${one.dirStatus.pathSuffix}`,
         snapshotCount: one.snapshotNumber,
         snapshotQuota: one.snapshotQuota,
       }));
@@ -69,17 +69,12 @@ function notOffered(error: unknown): boolean {
   return error instanceof WebHdfsError && (error.exception === 'IllegalArgumentException' || error.exception === 'UnsupportedOperationException') && /Invalid value for webhdfs parameter "op"|No enum const|not supported/i.test(error.message);
 }
 
-interface RawDiffEntry { readonly sourcePath: string; readonly targetPath?: string; readonly type: SnapshotDiff['type'] }
-
 async function* wholeDiff(call: Call, path: string, from: string, to: string, signal: AbortSignal | undefined): AsyncIterable<SnapshotDiff> {
-  const answer = await call<{ SnapshotDiffReport: { diffList: RawDiffEntry[] } }>('GET', 'GETSNAPSHOTDIFF', path, { oldsnapshotname: from, snapshotname: to }, signal);
+  const answer = await call('GET', 'GETSNAPSHOTDIFF', path, { oldsnapshotname: from, snapshotname: to }, signal, answers.diff);
   for (const { type, sourcePath, targetPath } of answer.SnapshotDiffReport.diffList) {
     yield type === 'RENAME' && targetPath !== undefined ? { type, path: sourcePath, target: targetPath } : { type, path: sourcePath };
   }
 }
-
-interface RawListingEntry { readonly dirId: number; readonly fileId: number; readonly isReference: boolean; readonly sourcePath: string | null; readonly targetPath?: string | null }
-interface RawListing { readonly createList: RawListingEntry[]; readonly deleteList: RawListingEntry[]; readonly modifyList: RawListingEntry[]; readonly lastIndex: number; readonly lastPath: string }
 
 /**
  * The paged form. Both halves of a rename come with the same file id, on whatever pages: `createList` has a reference, `deleteList` the target too.
@@ -92,8 +87,8 @@ async function* pagedDiff(call: Call, path: string, from: string, to: string, si
   let startPath = '';
   let index = -1;
   for (;;) {
-    const { SnapshotDiffReportListing: page } = await call<{ SnapshotDiffReportListing: RawListing }>(
-      'GET', 'GETSNAPSHOTDIFFLISTING', path, { oldsnapshotname: from, snapshotname: to, snapshotdiffstartpath: startPath, snapshotdiffindex: index }, signal);
+    const { SnapshotDiffReportListing: page } = await call(
+      'GET', 'GETSNAPSHOTDIFFLISTING', path, { oldsnapshotname: from, snapshotname: to, snapshotdiffstartpath: startPath, snapshotdiffindex: index }, signal, answers.diffPage);
     for (const one of page.modifyList) yield { type: 'MODIFY', path: one.sourcePath ?? '' };
     for (const one of page.createList) {
       if (!one.isReference) yield { type: 'CREATE', path: one.sourcePath ?? '' };
@@ -108,6 +103,7 @@ async function* pagedDiff(call: Call, path: string, from: string, to: string, si
       if (!created.delete(one.fileId)) renamed.add(one.fileId);
     }
     if (page.lastIndex === -1 && page.lastPath === '') break;
+    if (page.lastIndex === index && page.lastPath === startPath) throw new WebHdfsError('the server repeats a page of the diff', { kind: 'invalid', exception: 'UnexpectedAnswer', status: 200, op: 'GETSNAPSHOTDIFFLISTING', path });
     startPath = page.lastPath;
     index = page.lastIndex;
   }

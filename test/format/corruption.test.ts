@@ -16,8 +16,16 @@ afterAll(async () => { await pool[Symbol.asyncDispose](); });
 const faults: Record<string, (bytes: Buffer, other: Buffer) => Buffer | undefined> = {
   'flip first': (bytes) => flip(bytes, 0), 'flip middle': (bytes) => flip(bytes, bytes.length >> 1), 'flip last': (bytes) => flip(bytes, bytes.length - 1),
   'truncate 1': (bytes) => bytes.subarray(0, -1), append: (bytes) => Buffer.concat([bytes, Buffer.from('x')]), empty: () => Buffer.alloc(0), remove: () => undefined,
+  'bytes swapped': swapped, 'doubled': (bytes) => Buffer.concat([bytes, bytes]), 'first byte lost': (bytes) => bytes.subarray(1), zeros: (bytes) => Buffer.alloc(bytes.length),
   'replaced by another valid one': (_, other) => other,
 };
+
+/** Two neighbours that differ change places: length and the sum of all bytes stay. */
+function swapped(bytes: Buffer): Buffer {
+  const copy = Buffer.from(bytes);
+  const at = copy.findIndex((byte, i) => i >= bytes.length >> 1 && i + 1 < bytes.length && byte !== copy[i + 1]);
+  return Buffer.concat([copy.subarray(0, at), copy.subarray(at, at + 2).reverse(), copy.subarray(at + 2)]);
+}
 
 function flip(bytes: Buffer, at: number): Buffer {
   const copy = Buffer.from(bytes);

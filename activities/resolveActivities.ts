@@ -25,7 +25,7 @@ export function resolveActivities(deps: ActivityDependencies): ControlActivities
     },
     async resolveMirror(request) {
       const config = await deps.config();
-      return await resolveMirror(request, Object.keys(config.destinations), (name) => openRepositoryOf(deps, name));
+      return await resolveMirror(request, deps.sources, Object.keys(config.destinations), (name) => openRepositoryOf(deps, name));
     },
   };
 }

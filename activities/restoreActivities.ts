@@ -76,15 +76,10 @@ async function open(deps: ActivityDependencies, task: RestoreTask, limits: Limit
   if (part === undefined) throw new Failure('E_SET_NOT_FOUND', `set ${step.setId} has no ${step.source}@${step.fromInstance}`);
   const signal = Context.current().cancellationSignal;
   const context: RestoreContext = {
-    target: session, where: restoreTarget(planIdOf(task), step, task, await readDescription(repository, manifest, part)), repository,
-    folder: restoreFolder(task.run.runKey, step.source, step.fromInstance, step.toInstance), pool: deps.pool, signal, took: rateLimit(limits.bandwidth, signal),
+    target: session, where: restoreTarget(step, task, await readDescription(repository, manifest, part)), repository,
+    folder: restoreFolder(task.run.runKey, step.source, step.fromInstance, step.name), pool: deps.pool, signal, took: rateLimit(limits.bandwidth, signal),
     progress: (done) => beat({ ...done, files: done.entries }),
   };
   const owned = stack.move();
   return { source, table: part.table, context, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
-
-/** The run of a plan is named after it: `restore/<planId>`. */
-function planIdOf(task: RestoreTask): string {
-  return task.run.runId.slice(task.run.runId.indexOf('/') + 1);
 }

@@ -27,12 +27,20 @@ export interface DataSource<Instance = unknown, Selection = unknown> {
   readonly neverWith: Readonly<Record<string, string>>;
   /** Attributes that legitimately differ between an entry and its restored twin (`fileId`, `accessTime`), left out of comparisons. */
   readonly incomparableAttributes: readonly string[];
+  /** How much of what `other` holds has its place in `one` too: sets of several tasks that overlap cannot be restored side by side. */
+  covered(one: SetContent, other: SetContent): 'all' | 'some' | 'none';
   /** Whether a key has the form of this source's keys, so that a choice of keys goes to the sources it means. */
   ownsKey(key: string): boolean;
   connect(instance: Instance, context: SourceContext): Promise<SourceSession<Selection>>;
 }
 
 export type { Handle };
+
+/** What a set says about what it holds of a source: the selection of its task, and the source's own inventory. */
+export interface SetContent {
+  readonly selection: Json;
+  readonly inventory: SourceDescription['inventory'];
+}
 
 export interface SourceContext {
   readonly cluster: string;

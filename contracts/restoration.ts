@@ -27,14 +27,18 @@ export interface MirrorRequest {
   readonly to: string;
   /** ISO 8601 UTC, or `latest`: the newest sealed set at or before it is taken for every source instance. */
   readonly at: string;
+  /** Only sets of these tasks; empty: of all. */
+  readonly tasks: readonly string[];
   readonly mapping: RestoreMapping;
   readonly existing: ExistingPolicy;
   readonly limits: Limits;
   readonly compareOnly: boolean;
 }
 
-/** One source instance of a restoration, in the order of the plan. */
+/** A source instance of one set in a restoration, in the order of the plan. */
 export interface RestoreStep {
+  /** Short and unique at its target: everything temporary there, and what is kept, is named after it. */
+  readonly name: string;
   readonly source: string;
   readonly fromInstance: string;
   readonly toInstance: string;

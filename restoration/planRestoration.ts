@@ -38,7 +38,7 @@ export async function planRestoration(context: PlanningContext): Promise<Restora
     for (const part of manifest.sources) {
       if (wanted.sources.length > 0 && !wanted.sources.some((each) => each === part.source || each === `${part.source}@${part.instance}`)) continue;
       const only = keysOf(context, part.source);
-      if (request.only.length === 0 || only.length > 0) planned.push(await planStep(context, opened.repository, wanted.destination, manifest, part, only));
+      if (request.only.length === 0 || only.length > 0) planned.push(await planStep(context, planned, opened.repository, wanted.destination, manifest, part, only));
     }
     refuseUnknown(wanted, manifest);
   }
@@ -48,21 +48,27 @@ export async function planRestoration(context: PlanningContext): Promise<Restora
   return document(request, ordered);
 }
 
-async function planStep(context: PlanningContext, repository: Repository, destination: string, manifest: Manifest, part: Manifest['sources'][number], only: readonly string[]): Promise<Planned> {
+async function planStep(context: PlanningContext, before: readonly Planned[], repository: Repository, destination: string, manifest: Manifest, part: Manifest['sources'][number], only: readonly string[]): Promise<Planned> {
   const { request } = context;
   const source = context.sources.find((each) => each.name === part.source);
   if (source === undefined) throw new Failure('E_UNSUPPORTED', `set ${manifest.setId} has the data source ${part.source}, which this version cannot restore`);
   const toInstance = instanceFor(context, source, part.instance);
   const step: RestoreStep = {
+    name: stepName(request.planId, before.filter(({ step: other }) => other.source === part.source && other.toInstance === toInstance).length),
     source: part.source, fromInstance: part.instance, toInstance, destination, repositoryId: repository.id, setId: manifest.setId,
     recoveryPoint: part.recoveryPoint, entries: part.entries, bytes: part.bytes, only,
   };
   const description = await readDescription(repository, manifest, part);
   const session = await context.connect(source, toInstance);
   await using _ = session;
-  const planPart = await session.planRestore(restoreTarget(request.planId, step, request, description), { entries: part.entries, bytes: part.bytes });
+  const planPart = await session.planRestore(restoreTarget(step, request, description), { entries: part.entries, bytes: part.bytes });
   const gaps = part.gaps === 0 ? [] : [`${part.gaps} entries of ${part.source}@${part.instance} have no content in the set`];
   return { step, part: { ...planPart, losses: [...gaps, ...planPart.losses] } };
+}
+
+/** The plan's own name; further sets that go into the same instance have a number. */
+function stepName(planId: string, before: number): string {
+  return `${planId.toLowerCase().replace(/[^a-z0-9.-]/g, '-')}${before === 0 ? '' : `.${before + 1}`}`;
 }
 
 /** Of the keys that were chosen those that mean this source. */

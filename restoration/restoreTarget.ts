@@ -4,10 +4,9 @@ import type { RestoreTarget } from '../components/dataSource.ts';
 import type { SourceDescriptionBody } from '../backupset/sourceDescription.ts';
 
 /** What a data source needs to know to restore one step: from the plan, and from what the set says about the source. */
-export function restoreTarget(planId: string, step: Pick<RestoreStep, 'fromInstance' | 'only'>, how: Pick<RestoreTask | RestoreRequest, 'mode' | 'existing' | 'mapping'>, description: SourceDescriptionBody): RestoreTarget {
+export function restoreTarget(step: Pick<RestoreStep, 'name' | 'fromInstance' | 'only'>, how: Pick<RestoreTask | RestoreRequest, 'mode' | 'existing' | 'mapping'>, description: SourceDescriptionBody): RestoreTarget {
   return {
-    name: planId.toLowerCase().replace(/[^a-z0-9.-]/g, '-'),
-    mode: how.mode, existing: how.existing, mapping: how.mapping, only: step.only,
+    name: step.name, mode: how.mode, existing: how.existing, mapping: how.mapping, only: step.only,
     fromInstance: step.fromInstance,
     description: { version: description.version, inventory: description.inventory, warnings: description.warnings },
     selection: description.selection,

@@ -3,8 +3,9 @@ export function copyFolder(runKey: string, source: string, instance: string, att
   return `staging/${runKey}/${encodeURIComponent(source)}@${encodeURIComponent(instance)}/${attempt}`;
 }
 
-export function restoreFolder(runKey: string, source: string, fromInstance: string, toInstance: string): string {
-  return `staging/${runKey}/restore/${encodeURIComponent(source)}@${encodeURIComponent(fromInstance)}-${encodeURIComponent(toInstance)}`;
+/** `name`: of the step, as everything else it has of its own. */
+export function restoreFolder(runKey: string, source: string, fromInstance: string, name: string): string {
+  return `staging/${runKey}/restore/${encodeURIComponent(source)}@${encodeURIComponent(fromInstance)}-${name}`;
 }
 
 export const planKey = (folder: string, shard: number): string => `${folder}/plan/${shard}`;

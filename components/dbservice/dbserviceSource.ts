@@ -6,6 +6,7 @@ import { Failure } from '../../contracts/failure.ts';
 import type { Handle } from '../../contracts/handle.ts';
 import type { DataSource, PlanReport, RestorePlanPart, RestoreTarget, SourceContext, SourceDescription, SourceSession, Comparable } from '../dataSource.ts';
 import { comparableOf, CompareDump, type CompareIndex } from './compareDump.ts';
+import { covered } from './covered.ts';
 import type { DumpedFile } from './fileList.ts';
 import { actualName, checkRestore, commitDatabases, loadStaged, rollbackDatabases, settleComments } from './databaseRestore.ts';
 import { dbserviceInstance, dbserviceSelection, type DbserviceInstance, type DbserviceSelection } from './dbserviceInstance.ts';
@@ -259,6 +260,7 @@ export const dbserviceSource: DataSource<DbserviceInstance, DbserviceSelection> 
   runsAfter: [],
   neverWith: {},
   incomparableAttributes: [],
+  covered,
   ownsKey: (key) => !key.startsWith('/'),
   connect: async (instance, context) => new DbserviceSession({ instance, readSecret: context.readSecret }, context),
 };

@@ -1,6 +1,6 @@
 import { isBelow } from '../../contracts/isBelow.ts';
 import { Failure } from '../../contracts/failure.ts';
-import type { RestoreTarget } from '../dataSource.ts';
+import type { RestoreTarget, SetContent } from '../dataSource.ts';
 import { longestName } from './dbserviceInstance.ts';
 import { databaseKey, databaseOfKey, digestOf } from './scratch.ts';
 
@@ -50,9 +50,15 @@ function suffixed(name: string, suffix: string): string {
 
 /** Databases the set holds. @throws Failure E_FORMAT when its description does not say */
 export function inventoryOf(target: RestoreTarget): readonly InventoryDatabase[] {
-  const list = target.description.inventory['databases'];
-  if (!Array.isArray(list)) throw new Failure('E_FORMAT', `the set of ${target.fromInstance} does not name its databases`);
-  return list as unknown as readonly InventoryDatabase[];
+  const list = databasesIn(target.description.inventory);
+  if (list === undefined) throw new Failure('E_FORMAT', `the set of ${target.fromInstance} does not name its databases`);
+  return list;
+}
+
+/** What the inventory of a set names as its databases. */
+export function databasesIn(inventory: SetContent['inventory']): readonly InventoryDatabase[] | undefined {
+  const list = inventory['databases'];
+  return Array.isArray(list) ? (list as unknown as readonly InventoryDatabase[]) : undefined;
 }
 
 /** Whether `only` asks for this database; a key inside it asks for all of it, for a part of a dump cannot be restored. */

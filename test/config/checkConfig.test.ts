@@ -9,7 +9,7 @@ import { drivers } from '../../storage/drivers.ts';
 
 /** The schemas are what is looked at; nothing is connected. */
 function source(name: string, component: string, instance: z.ZodType, selection: z.ZodType): DataSource {
-  return { name, component, kind: 'serviceData', instance, selection, chunking: 'fixed', runsAfter: [], neverWith: {}, incomparableAttributes: [], ownsKey: () => true, connect: () => Promise.reject(new Error('not connected in this test')) };
+  return { name, component, kind: 'serviceData', instance, selection, chunking: 'fixed', runsAfter: [], neverWith: {}, incomparableAttributes: [], covered: () => 'none', ownsKey: () => true, connect: () => Promise.reject(new Error('not connected in this test')) };
 }
 
 const catalogue: Catalogue = {

@@ -76,7 +76,7 @@ export function scriptedActivities(script: Script, shards = 3) {
     },
     async recordHistory() {},
     async planRestoration(request) {
-      const step = (source: string, instance: string) => ({ source, fromInstance: instance, toInstance: instance, destination: 'vault', repositoryId: 'r', setId: 'set-1', recoveryPoint: '2026-11-24T01:02:03.000Z', entries: 10, bytes: 100, only: [] });
+      const step = (source: string, instance: string) => ({ name: request.planId, source, fromInstance: instance, toInstance: instance, destination: 'vault', repositoryId: 'r', setId: 'set-1', recoveryPoint: '2026-11-24T01:02:03.000Z', entries: 10, bytes: 100, only: [] });
       return { planId: request.planId, digest: 'digest-of-the-plan', destination: 'vault', order: [step('dbservice', 'DBService'), step('hdfs', 'hacluster')], conflicts: 0, losses: 0, spaceNeeded: 100, approved: request.approved };
     },
     async recordApproval() {},

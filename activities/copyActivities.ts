@@ -15,17 +15,19 @@ import { connectSource } from './connectSource.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { beat } from './heartbeat.ts';
 import { openRepositoryOf } from './openRepositoryOf.ts';
+import { withPatience } from './withPatience.ts';
 
 /** The steps of a copy: plan, shards, reading back, index. */
 export function copyActivities(deps: ActivityDependencies): Pick<ClusterActivities, 'planShards' | 'copyShard' | 'checkShard' | 'buildIndex'> {
+  const patiently = <T>(copy: CopyTask, work: () => Promise<T>): Promise<T> => withPatience(deps, copy.task, copy.destinations, work);
   return {
-    async planShards(copy) {
+    planShards: (copy) => patiently(copy, async () => {
       const { session: source } = await connectSource(deps, copy.ref.cluster, copy.ref.source, copy.ref.instance);
       await using _source = source;
       await using opened = await openAll(deps, copy);
       return await planShards({ source, copy, folder: folderOf(copy), destinations: opened.destinations, pool: deps.pool, signal: signal(), progress: (entries) => beat({ entries }) });
-    },
-    async copyShard(copy, shard, limits) {
+    }),
+    copyShard: (copy, shard, limits) => patiently(copy, async () => {
       const { source: kind, session: source } = await connectSource(deps, copy.ref.cluster, copy.ref.source, copy.ref.instance);
       await using _source = source;
       await using opened = await openAll(deps, copy);
@@ -46,17 +48,17 @@ export function copyActivities(deps: ActivityDependencies): Pick<ClusterActiviti
           tell();
         },
       });
-    },
-    async checkShard(copy, shard, limits: Limits) {
+    }),
+    checkShard: (copy, shard, limits: Limits) => patiently(copy, async () => {
       await using opened = await openAll(deps, copy);
       return await checkShard({ folder: folderOf(copy), shard, destinations: opened.destinations, pool: deps.pool, signal: signal(), took: rateLimit(limits.bandwidth, signal()) });
-    },
-    async buildIndex(copy, plan, destination) {
+    }),
+    buildIndex: (copy, plan, destination) => patiently(copy, async () => {
       const { session: source } = await connectSource(deps, copy.ref.cluster, copy.ref.source, copy.ref.instance);
       await using _source = source;
       await using opened = await openAll(deps, { ...copy, destinations: [destination] });
       return await buildIndex({ source, copy, plan, folder: folderOf(copy), destination: opened.destinations[0]!, ref: destination, pool: deps.pool, signal: signal(), progress: (entries) => beat({ entries }) });
-    },
+    }),
   };
 }
 

@@ -6,18 +6,13 @@ import type { StorageSession } from '../storage/storageDriver.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 
 /** A destination as the configuration has it now, opened. The caller disposes it. */
-async function openSessionOf(deps: ActivityDependencies, name: string, writer: string | undefined): Promise<StorageSession> {
+async function openSessionOf(deps: ActivityDependencies, name: string, writer: string | undefined, mustExist: boolean): Promise<StorageSession> {
   const config = await deps.config();
   const destination = config.destinations[name];
   if (destination === undefined) throw new Failure('E_CONFIG', `the configuration has no destination ${name}`);
   const driver = deps.drivers.find((each) => each.type === destination.type);
   if (driver === undefined) throw new Failure('E_UNSUPPORTED', `the directory type ${destination.type} is not built`);
-  try {
-    return named(await driver.open(destination.settings, { name, writer, readSecret: deps.secrets(config) }), name);
-  } catch (error) {
-    if (error instanceof Failure) throw new Failure(error.code, error.message, { hint: error.hint, details: { ...error.details, destination: name }, cause: error });
-    throw error;
-  }
+  return named(await driver.open(destination.settings, { name, writer, mustExist, readSecret: deps.secrets(config) }), name);
 }
 
 export interface OpenedRepository extends AsyncDisposable {
@@ -25,27 +20,45 @@ export interface OpenedRepository extends AsyncDisposable {
 }
 
 /**
- * @param expectedId the repository a run began with.
+ * @param expectedId the repository a run began with: when it is not there any more, it is waited for.
  * @param runKey whose temporary objects are written.
  */
 export async function openRepositoryOf(deps: ActivityDependencies, name: string, expectedId?: string, runKey?: string): Promise<OpenedRepository> {
-  return await opened(deps, name, runKey, (session, key) => openRepository(session, key, expectedId));
+  try {
+    return await opened(deps, name, runKey, expectedId !== undefined || runKey !== undefined, (session, key) => openRepository(session, key, expectedId));
+  } catch (error) {
+    throw expectedId !== undefined && isAway(error) ? awayOf(error, name) : error;
+  }
 }
+
+/** A run that has begun saw the repository: a path without it (a disk that is not mounted, say) is no mistake of the configuration any more. */
+function isAway(error: unknown): error is Failure {
+  return error instanceof Failure && (error.code === 'E_DESTINATION_PATH' || (error.code === 'E_FORMAT' && error.cause instanceof Failure && error.cause.code === 'E_OBJECT_NOT_FOUND'));
+}
+
+function awayOf(error: Failure, name: string): Failure {
+  return new Failure('E_DESTINATION_UNREACHABLE', `destination ${name} is not there any more: ${error.message}`, { hint: 'was it unmounted or moved? bring it back; the run goes on by itself', details: { ...error.details, destination: name }, cause: error });
+}
+
+/** Longer than any look at an empty destination and the writing of a header after it. */
+const settleMs = 2_000;
 
 /** Creates the repository where there is none. */
 export async function createRepositoryOf(deps: ActivityDependencies, name: string): Promise<OpenedRepository> {
-  return await opened(deps, name, undefined, (session, key) => createRepository(session, key === undefined ? {} : { key }));
+  return await opened(deps, name, undefined, false, (session, key) => createRepository(session, { settleMs, ...(key === undefined ? {} : { key }) }));
 }
 
-async function opened(deps: ActivityDependencies, name: string, writer: string | undefined, open: (session: StorageSession, key: Awaited<ReturnType<typeof repositoryKey>>) => Promise<Repository>): Promise<OpenedRepository> {
-  const config = await deps.config();
-  const key = await repositoryKey(config.destinations[name]?.encryption, deps.secrets(config));
-  const session = await openSessionOf(deps, name, writer);
+async function opened(deps: ActivityDependencies, name: string, writer: string | undefined, mustExist: boolean, open: (session: StorageSession, key: Awaited<ReturnType<typeof repositoryKey>>) => Promise<Repository>): Promise<OpenedRepository> {
+  await using stack = new AsyncDisposableStack();
   try {
-    const repository = await open(session, key);
-    return { repository, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };
+    const config = await deps.config();
+    const key = await repositoryKey(config.destinations[name]?.encryption, deps.secrets(config));
+    const repository = await open(stack.use(await openSessionOf(deps, name, writer, mustExist)), key);
+    const owned = stack.move();
+    return { repository, [Symbol.asyncDispose]: () => owned.disposeAsync() };
   } catch (error) {
-    await session[Symbol.asyncDispose]();
+    // Whatever it is (a key, a header), it is this destination that cannot be used; a run with others may go on.
+    if (error instanceof Failure) throw new Failure(error.code, error.message.includes(name) ? error.message : `destination ${name}: ${error.message}`, { hint: error.hint, details: { ...error.details, destination: name }, cause: error.cause ?? error });
     throw error;
   }
 }

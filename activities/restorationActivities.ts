@@ -15,7 +15,7 @@ export function restorationActivities(deps: ActivityDependencies): Pick<ClusterA
       const cluster = config.clusters[request.toCluster];
       if (cluster === undefined) throw new Failure('E_CONFIG', `the configuration has no cluster ${request.toCluster}`);
       const plan = await planRestoration({
-        request, sources: deps.sources,
+        request, sources: deps.sources, pool: deps.pool,
         instances: (component) => Object.keys(cluster.services[component] ?? {}),
         open: (destination) => openRepositoryOf(deps, destination),
         connect: async (source, instance) => (await connectSource(deps, request.toCluster, source.name, instance)).session,

@@ -16,6 +16,7 @@ import type { ParentRef, SourceRef } from '../contracts/run.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { beat } from './heartbeat.ts';
 import { createRepositoryOf, openRepositoryOf } from './openRepositoryOf.ts';
+import { withPatience } from './withPatience.ts';
 
 /** A temporary object this old is nobody's any more, whoever began it. */
 const abandonedMs = 7 * 24 * 3600 * 1000;
@@ -27,20 +28,22 @@ export function setActivities(deps: ActivityDependencies): SetActivities {
   return {
     async preflightDestination(name) {
       await using opened = await createRepositoryOf(deps, name);
+      // Writes and removes something small: a destination that is only readable is known before anything is begun.
+      await opened.repository.session.sweep(abandonedMs, Context.current().cancellationSignal);
       return { repositoryId: opened.repository.id };
     },
     async findParent(ref, task, destinations) {
       return await findParent(deps, ref, task, destinations);
     },
-    async beginSet(run, plan, destination, recoveryPoint) {
+    beginSet: (run, plan, destination, recoveryPoint) => withPatience(deps, plan.task, plan.destinations, async () => {
       await using opened = await openRepositoryOf(deps, destination.name, destination.repositoryId, run.runKey);
       await beginSet(opened.repository, { ...setOf(plan, destination.setId), runId: run.runId, recoveryPoint, productVersion: deps.version });
-    },
-    async sealSet(run, plan, destination, recoveryPoint, seals) {
+    }),
+    sealSet: (run, plan, destination, recoveryPoint, seals) => withPatience(deps, plan.task, plan.destinations, async () => {
       await using opened = await openRepositoryOf(deps, destination.name, destination.repositoryId, run.runKey);
       const partial = seals.length < plan.sources.length || seals.some((each) => each.gaps > 0);
       await sealSet(opened.repository, { ...setOf(plan, destination.setId), runId: run.runId, recoveryPoint, productVersion: deps.version, partial, sources: seals.map(({ warnings: _, ...seal }) => seal) });
-    },
+    }),
     async verifySet(destination, setId, level) {
       await using opened = await openRepositoryOf(deps, destination);
       const result = await verifySet(opened.repository, deps.pool, setId, level, { signal: Context.current().cancellationSignal, onProgress: (done) => beat({ entries: done.checkedObjects, bytes: done.checkedBytes }) });
@@ -56,7 +59,7 @@ export function setActivities(deps: ActivityDependencies): SetActivities {
       if (unsealed !== null) await removeTree(opened.repository.session, `${setFolder(unsealed)}/`, signal);
     },
     async recordHistory(run, destination, record) {
-      await using opened = await openRepositoryOf(deps, destination);
+      await using opened = await openRepositoryOf(deps, destination, undefined, run.runKey);
       await writeHistory(opened.repository, run.runId, record);
     },
   };

@@ -12,7 +12,7 @@ export function translateFailure(error: unknown, attempt: number): ApplicationFa
   return ApplicationFailure.create({
     message: failure.message,
     type: failure.code,
-    nonRetryable: !failure.rule.retryable || defect,
+    nonRetryable: !failure.rule.retryable || defect || failure.details['givenUp'] === true,
     details: [{ ...bounded(failure.details), hint: failure.hint }],
   });
 }

@@ -98,13 +98,18 @@ async function extractOne(root: string, entry: IndexedEntry, options: ExtractOpt
   }
 }
 
+/** Of the system, without the NUL; a partial file beside needs some more. */
+const longestPath = 4095 - 64;
+
 /** Where an entry goes: always inside the folder, whatever its key says. @throws Failure E_UNSUPPORTED for a name no local file can have */
 function safePath(root: string, key: string): string {
   const names = key.split('/').filter((name) => name !== '');
   for (const name of names) {
     if (name === '.' || name === '..' || name.includes('\0') || Buffer.byteLength(name) > 255) throw new Failure('E_UNSUPPORTED', `${JSON.stringify(key)} cannot be the name of a local file`);
   }
-  return join(root, ...names);
+  const path = join(root, ...names);
+  if (Buffer.byteLength(path) > longestPath) throw new Failure('E_UNSUPPORTED', `its path would have ${Buffer.byteLength(path)} bytes, a local one has ${longestPath} at most: extract what lies deep by itself, or restore it`);
+  return path;
 }
 
 /** Makes a folder and those above it inside the root, never through a link. */

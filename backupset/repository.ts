@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { Failure } from '../contracts/failure.ts';
 import type { StorageSession } from '../storage/storageDriver.ts';
@@ -40,10 +41,11 @@ async function putHeader(session: StorageSession, header: Omit<Header, 'checksum
 }
 
 /**
- * Opens the repository, and makes it first where there is none.
+ * Opens the repository, and makes it first where there is none. `settleMs`: how long a maker waits before it looks what is there, so that of two
+ * who find nothing at the same time both see the later one's.
  * @throws Failure E_FORMAT when there are sets but no repository.json; what openRepository throws.
  */
-export async function createRepository(session: StorageSession, options: { readonly key?: RepositoryKey; readonly packBytes?: number; readonly chunkBytes?: number } = {}): Promise<Repository> {
+export async function createRepository(session: StorageSession, options: { readonly key?: RepositoryKey; readonly packBytes?: number; readonly chunkBytes?: number; readonly settleMs?: number } = {}): Promise<Repository> {
   if ((await session.stat(repositoryKeyName)) === undefined) {
     for await (const { key } of session.list('sets/')) {
       throw new Failure('E_FORMAT', `there are sets (${key}) but no ${repositoryKeyName}`, { hint: `bring ${repositoryKeyName} back, or use an empty folder` });
@@ -56,6 +58,7 @@ export async function createRepository(session: StorageSession, options: { reado
       encryption: options.key === undefined ? null : { algorithm: 'AES-256-GCM', keys: [await wrapDataKey(randomBytes(32), options.key, repositoryId)] },
     };
     await putHeader(session, header);
+    await sleep(options.settleMs ?? 0);
   }
   // Read back: another creator may have won.
   return await openRepository(session, options.key);

@@ -1,3 +1,4 @@
+import { ApplicationFailure, defaultFailureConverter, defaultPayloadConverter } from '@temporalio/common';
 import { clusterQueue } from '../contracts/names.ts';
 import type { RunProgress } from '../contracts/run.ts';
 import type { Engine } from './engine.ts';
@@ -32,10 +33,17 @@ async function failingActivity(engine: Engine, workflowId: string): Promise<stri
     const { raw } = await engine.call(() => engine.client.workflow.getHandle(workflowId).describe());
     const failing = (raw.pendingActivities ?? []).find((activity) => activity.lastFailure !== null && activity.lastFailure !== undefined);
     if (failing === undefined) return undefined;
-    return `${failing.activityType?.name ?? 'an activity'}, attempt ${failing.attempt ?? '?'}: ${failing.lastFailure?.message ?? ''}`;
+    return `${reasonOf(failing.lastFailure!)} (${failing.activityType?.name ?? 'an activity'}, attempt ${failing.attempt ?? '?'})`;
   } catch {
     // A child that has ended has nothing to wait for.
     return undefined;
   }
 }
 
+/** Code, message and next step of what an activity failed with last. */
+function reasonOf(raw: Parameters<typeof defaultFailureConverter.failureToError>[0]): string {
+  const failure = defaultFailureConverter.failureToError(raw, defaultPayloadConverter);
+  if (!(failure instanceof ApplicationFailure)) return failure.message;
+  const { hint } = (failure.details?.[0] ?? {}) as { hint?: string };
+  return `${failure.type ?? 'failure'}: ${failure.message}${hint === undefined ? '' : `; ${hint}`}`;
+}

@@ -39,7 +39,7 @@ export function checkTask(name: string, value: unknown, known: Known, catalogue:
   const sources = checkSources(block, path, known, catalogue, sink);
   return {
     name, cluster: block.cluster, sources, destinations: block.destinations,
-    policy: { incremental: block.policy.incremental, fullEvery: block.policy.fullEvery ?? null },
+    policy: { incremental: block.policy.incremental, fullEvery: block.policy.fullEvery ?? null, patienceMs: block.policy.patience },
     schedule: block.schedule === undefined ? undefined : scheduleOf(block.schedule, [...path, 'schedule'], sink),
     retention: block.retention === undefined ? undefined : withoutUndefined(block.retention),
     limits: { bandwidth: block.limits.bandwidth ?? null, parallel: block.limits.parallel },

@@ -51,7 +51,7 @@ export interface TaskConfig {
   /** Every source instance the task covers; a source without `instance` is expanded to all of its service. In the order of the file. */
   readonly sources: readonly SourceRef[];
   readonly destinations: readonly string[];
-  readonly policy: { readonly incremental: boolean; readonly fullEvery: number | null };
+  readonly policy: { readonly incremental: boolean; readonly fullEvery: number | null; readonly patienceMs: number };
   readonly schedule: ScheduleConfig | undefined;
   readonly retention: { readonly copies?: number; readonly keepDays?: number; readonly minimumVerified?: number } | undefined;
   readonly limits: Limits;

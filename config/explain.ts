@@ -33,7 +33,7 @@ export function explain(checked: CheckedConfig, under = ''): Explained[] {
 }
 
 /** Keys whose effective name differs from the one in the file. */
-const fileNames: Readonly<Record<string, string>> = { everyMs: 'every', atMinutes: 'at', jitterMs: 'jitter', catchUpMs: 'catchUp' };
+const fileNames: Readonly<Record<string, string>> = { everyMs: 'every', atMinutes: 'at', jitterMs: 'jitter', catchUpMs: 'catchUp', patienceMs: 'patience' };
 
 /** The path as it is in the file: other names for durations, and a source without `instance` became several. */
 function inFile(path: KeyPath, effective: { readonly tasks: Record<string, { readonly sources: readonly { readonly source: string; readonly instance: string }[] }> }, document: YamlDocument): KeyPath {

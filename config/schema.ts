@@ -68,12 +68,15 @@ const scheduleSchema = z
     if (block.catchUp < 10_000) context.addIssue({ code: 'custom', path: ['catchUp'], message: 'must be at least 10s' });
   });
 
+const defaultPatienceMs = 3_600_000;
+
 export const taskSchema = z.strictObject({
   cluster: z.string(),
   /** Each is `{ source, instance?, …selection }`; the selection is the data source's. */
   sources: z.array(z.looseObject({ source: z.string(), instance: z.string().optional() })).min(1),
   destinations: z.array(z.string()).min(1),
-  policy: z.strictObject({ incremental: z.boolean().default(true), fullEvery: z.int().min(1).optional() }).default({ incremental: true }),
+  /** `patience`: how long one of several destinations may be away before the run goes on without it. */
+  policy: z.strictObject({ incremental: z.boolean().default(true), fullEvery: z.int().min(1).optional(), patience: durationMs.default(defaultPatienceMs) }).default({ incremental: true, patience: defaultPatienceMs }),
   schedule: scheduleSchema.optional(),
   retention: z.strictObject({ copies: z.int().min(1).optional(), keepDays: z.int().min(1).optional(), minimumVerified: z.int().min(0).optional() }).optional(),
   limits: z.strictObject({ bandwidth: bytesPerSecond.optional(), parallel: z.int().min(1).max(64).default(4) }).default({ parallel: 4 }),

@@ -4,9 +4,8 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createWebHdfs } from '../protocols/webhdfs/createWebHdfs.ts';
 import type { LabServer, ServerPlace } from './labServer.ts';
-import { launch, runTool, type Launch } from './processes.ts';
-
-const openPackages = ['java.io', 'java.lang', 'java.lang.reflect', 'java.math', 'java.net', 'java.text', 'java.util', 'java.util.concurrent', 'java.util.zip', 'sun.security.util', 'sun.security.x509'];
+import { hadoopJava } from './hadoopJava.ts';
+import { launch, runTool } from './processes.ts';
 
 /**
  * One NameService: a NameNode and a DataNode of its own. The superuser is the user of the operating system who runs it.
@@ -19,7 +18,7 @@ export function hdfs(clusterId: string, root?: string): LabServer {
     stopSignal: 'SIGTERM',
     endpoints: ({ ports }) => ({ webhdfs: `http://127.0.0.1:${ports['http']}`, rpc: `hdfs://127.0.0.1:${ports['rpc']}` }),
     prepare: (place) => prepare(place, clusterId),
-    startProcess: (place, role) => launch(java(place, role, role === 'nameNode' ? ['org.apache.hadoop.hdfs.server.namenode.NameNode'] : ['org.apache.hadoop.hdfs.server.datanode.DataNode'])),
+    startProcess: (place, role) => launch(hadoopJava(place, role, role === 'nameNode' ? ['org.apache.hadoop.hdfs.server.namenode.NameNode'] : ['org.apache.hadoop.hdfs.server.datanode.DataNode'])),
     isReady,
     ...(root === undefined ? {} : { afterStart: (place) => makeFolder(place, root) }),
   };
@@ -38,7 +37,7 @@ async function prepare(place: ServerPlace, clusterId: string): Promise<void> {
   await writeFile(join(place.folder, 'conf', 'log4j.properties'), 'log4j.rootLogger=WARN,console\nlog4j.appender.console=org.apache.log4j.ConsoleAppender\nlog4j.appender.console.target=System.err\nlog4j.appender.console.layout=org.apache.log4j.PatternLayout\nlog4j.appender.console.layout.ConversionPattern=%d{ISO8601} %p %c{2}: %m%n\n');
   // VERSION is the last file of a format: without it a broken-off one is done again (-force).
   if (!existsSync(join(place.folder, 'name', 'current', 'VERSION'))) {
-    await runTool(java(place, 'format', ['org.apache.hadoop.hdfs.server.namenode.NameNode', '-format', '-clusterId', clusterId, '-force', '-nonInteractive']));
+    await runTool(hadoopJava(place, 'format', ['org.apache.hadoop.hdfs.server.namenode.NameNode', '-format', '-clusterId', clusterId, '-force', '-nonInteractive']));
   }
 }
 
@@ -69,12 +68,6 @@ function settings({ folder, ports }: ServerPlace): Record<string, string> {
 function xml(properties: Readonly<Record<string, string>>): string {
   const escape = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
   return `<configuration>\n${Object.entries(properties).map(([name, value]) => `<property><name>${name}</name><value>${escape(value)}</value></property>\n`).join('')}</configuration>\n`;
-}
-
-function java(place: ServerPlace, role: string, main: readonly string[]): Launch {
-  const { HADOOP_USER_NAME: _user, CLASSPATH: _classPath, ...env } = process.env;
-  const args = ['-XX:+IgnoreUnrecognizedVMOptions', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xmx192m', `-Djava.io.tmpdir=${join(place.folder, 'tmp')}`, ...openPackages.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`), '-cp', `${join(place.folder, 'conf')}:${join(place.toolsFolder, 'hadoop', 'lib')}/*`, ...main];
-  return { command: 'java', args, folder: place.folder, logFile: join(place.folder, `${role}.log`), env };
 }
 
 /** Out of safe mode with its DataNode registered. */

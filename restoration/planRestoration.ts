@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import type { RestorationPlan, RestoreRequest, RestoreStep } from '../contracts/restoration.ts';
 import { Failure } from '../contracts/failure.ts';
 import { canonicalJson } from '../backupset/canonicalJson.ts';
+import type { FramePool } from '../backupset/framePool.ts';
+import { gapLines } from '../backupset/gapLines.ts';
 import { readDescription } from '../backupset/sourceDescription.ts';
 import { readManifest, type Manifest } from '../backupset/readManifest.ts';
 import type { Repository } from '../backupset/repository.ts';
@@ -14,6 +16,7 @@ type Opened = AsyncDisposable & { readonly repository: Repository };
 export interface PlanningContext {
   readonly request: RestoreRequest;
   readonly sources: readonly DataSource[];
+  readonly pool: FramePool;
   /** Instances of a component at the cluster that is written to. */
   readonly instances: (component: string) => readonly string[];
   readonly open: (destination: string) => Promise<Opened>;
@@ -62,7 +65,7 @@ async function planStep(context: PlanningContext, before: readonly Planned[], re
   const session = await context.connect(source, toInstance);
   await using _ = session;
   const planPart = await session.planRestore(restoreTarget(step, request, description), { entries: part.entries, bytes: part.bytes });
-  const gaps = part.gaps === 0 ? [] : [`${part.gaps} entries of ${part.source}@${part.instance} have no content in the set`];
+  const gaps = part.gaps === 0 ? [] : (await gapLines(repository, context.pool, part.table, only)).map((line) => `not restored: ${line}`);
   return { step, part: { ...planPart, losses: [...gaps, ...planPart.losses] } };
 }
 

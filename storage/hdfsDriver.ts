@@ -29,14 +29,14 @@ export function hdfsCapabilities(offCluster: boolean): StorageCapabilities {
  * Opens a folder of an HDFS as a destination; makes it when only its last name is missing.
  * @throws Failure as of `StorageDriver.open`
  */
-export async function openHdfs(place: HdfsPlace, { name, writer }: Pick<StorageContext, 'name' | 'writer'>): Promise<StorageSession> {
+export async function openHdfs(place: HdfsPlace, { name, writer, mustExist }: Pick<StorageContext, 'name' | 'writer' | 'mustExist'>): Promise<StorageSession> {
   const { createWebHdfs } = await import('../protocols/webhdfs/createWebHdfs.ts');
   const { HdfsSession } = await import('./hdfsSession.ts');
   const root = place.path.replace(/\/+$/, '');
   const shown = `destination ${name} (${root} at ${place.webhdfs.join(', ')})`;
   const client = createWebHdfs({ urls: place.webhdfs, user: place.user });
   try {
-    const status = await prepareRoot(client, root, shown);
+    const status = await prepareRoot(client, root, mustExist === true, shown);
     const defaults = await client.serverDefaults();
     return new HdfsSession({
       client,
@@ -54,9 +54,10 @@ export async function openHdfs(place: HdfsPlace, { name, writer }: Pick<StorageC
   }
 }
 
-async function prepareRoot(client: WebHdfs, root: string, shown: string): ReturnType<WebHdfs['status']> {
+async function prepareRoot(client: WebHdfs, root: string, mustExist: boolean, shown: string): ReturnType<WebHdfs['status']> {
   let status = await client.statusOrUndefined(root);
   if (status === undefined) {
+    if (mustExist) throw new Failure('E_DESTINATION_PATH', `${shown} is gone`);
     const parent = root.slice(0, root.lastIndexOf('/')) || '/';
     if ((await client.statusOrUndefined(parent))?.type !== 'DIRECTORY') {
       throw new Failure('E_DESTINATION_PATH', `${shown} is not there, nor is the folder above it`, { hint: `create ${parent} and give it to the user ${client.user}` });

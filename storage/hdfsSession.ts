@@ -193,13 +193,13 @@ export class HdfsSession implements StorageSession {
     }
   }
 
-  /** @throws Failure E_DESTINATION_PATH when the root is not the folder this session opened. */
+  /** @throws Failure E_DESTINATION_UNREACHABLE when the root is not the folder this session opened. */
   async #assertRoot(signal: AbortSignal | undefined): Promise<void> {
     const { root, rootId, shown } = this.#parts;
     signal?.throwIfAborted();
     const status = await this.#io(shown, () => this.#hdfs.statusOrUndefined(root, signal));
-    if (status === undefined) throw new Failure('E_DESTINATION_PATH', `${shown} is gone`);
-    if (status.fileId !== rootId) throw new Failure('E_DESTINATION_PATH', `${shown} is not the folder it was when it was opened`);
+    if (status?.fileId === rootId) return;
+    throw new Failure('E_DESTINATION_UNREACHABLE', `${shown} is ${status === undefined ? 'gone' : 'not the folder it was when it was opened'}`, { hint: 'was it renamed or deleted? put it back; a run goes on by itself' });
   }
 
   async #file(path: string, what: string, signal: AbortSignal | undefined): Promise<HdfsStatus | undefined> {

@@ -24,17 +24,17 @@ export const localDir: StorageDriver<LocalDirConfig> = {
 
   async open({ path, allowRootFileSystem = false }, context) {
     const shown = `destination ${context.name} (${path})`;
-    const root = await prepareRoot(path, allowRootFileSystem, shown);
+    const root = await prepareRoot(path, allowRootFileSystem, context.mustExist === true, shown);
     return await openPosixSession(root, shown, context.writer);
   },
 };
 
 /** Checks the folder, and makes it when only the last name of its path is missing. Returns its real path. */
-async function prepareRoot(path: string, allowRootFileSystem: boolean, shown: string): Promise<string> {
+async function prepareRoot(path: string, allowRootFileSystem: boolean, mustExist: boolean, shown: string): Promise<string> {
   try {
     const clean = path.replace(/\/+$/, '') || '/';
     let real = await fs.realpath(clean).catch((error: unknown) => {
-      if (systemErrorName(error) !== 'ENOENT') throw error;
+      if (systemErrorName(error) !== 'ENOENT' || mustExist) throw error;
       return undefined;
     });
     const existing = real ?? (await fs.realpath(dirname(clean)));

@@ -210,12 +210,15 @@ class PosixSession implements StorageSession {
     }
   }
 
-  /** @throws Failure E_DESTINATION_PATH when the path does not lead to the folder this session opened (unmounted, deleted, replaced). */
+  /** @throws Failure E_DESTINATION_UNREACHABLE when the path does not lead to the folder this session opened (unmounted, deleted, replaced). */
   async #assertRoot(): Promise<void> {
     const { root, shown, dev, ino } = this.#identity;
-    const now = await this.#io(shown, () => fs.stat(root, { bigint: true }));
-    if (now.dev !== dev || now.ino !== ino) {
-      throw new Failure('E_DESTINATION_PATH', `${shown} is not the folder it was when it was opened`, { hint: 'was it unmounted or replaced? mount it again, then start again' });
+    const now = await this.#io(shown, async () => await fs.stat(root, { bigint: true }).catch((error: unknown) => {
+      if (!isAbsence(error)) throw error;
+      return undefined;
+    }));
+    if (now?.dev !== dev || now.ino !== ino) {
+      throw new Failure('E_DESTINATION_UNREACHABLE', `${shown} is ${now === undefined ? 'gone' : 'not the folder it was when it was opened'}`, { hint: 'was it unmounted or replaced? mount it again; a run goes on by itself' });
     }
   }
 

@@ -20,6 +20,8 @@ export interface StorageContext {
   readonly readSecret: SecretReader;
   /** Whose temporary objects these are, `[a-z0-9-]+`: a run. All of its own go with `sweep`, whatever their age. */
   readonly writer?: string | undefined;
+  /** A run has been here: what is not there is away, and must not be made anew beneath a mount. */
+  readonly mustExist?: boolean;
 }
 
 /** One directory type. A driver is one file; third-party clients are imported inside `open`. It classifies errors and never retries. */
@@ -29,7 +31,7 @@ export interface StorageDriver<Config = unknown> {
   readonly config: z.ZodType<Config>;
   readonly capabilities: StorageCapabilities;
   /**
-   * Opens a session. Creates the root path if its parent exists.
+   * Opens a session. Creates the root path if its parent exists, unless it must exist.
    * @throws Failure E_DESTINATION_UNREACHABLE, E_DESTINATION_DENIED, E_DESTINATION_PATH
    */
   open(config: Config, context: StorageContext): Promise<StorageSession>;
@@ -55,7 +57,8 @@ export interface PutExpectation {
 
 /**
  * An open destination. Keys are `/`-separated, relative, of any non-empty segments but `.` and `..`; no NUL.
- * Every method throws `Failure` with a destination code and names the object; `signal` aborts it promptly.
+ * Every method throws `Failure` with a destination code and names the object; `signal` aborts it promptly. When the root is not any more what was
+ * opened (unmounted, replaced), that is E_DESTINATION_UNREACHABLE, and nothing is written to what is there instead.
  */
 export interface StorageSession extends AsyncDisposable {
   /**

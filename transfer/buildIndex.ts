@@ -1,6 +1,7 @@
 import type { CopyPlan, CopyTask, SourceSeal } from '../contracts/activities.ts';
 import type { DestinationRef } from '../contracts/run.ts';
 import type { FramePool } from '../backupset/framePool.ts';
+import { gapLines } from '../backupset/gapLines.ts';
 import { writeSourceDescription } from '../backupset/sourceDescription.ts';
 import { writeIndex } from '../backupset/writeIndex.ts';
 import type { SourceSession } from '../components/dataSource.ts';
@@ -19,6 +20,9 @@ export interface IndexContext {
   readonly progress: (entries: number) => void;
 }
 
+const mostInHistory = 20;
+const longestInHistory = 500;
+
 /** Merges what was copied into the parent's index, and writes down what the source says about itself. */
 export async function buildIndex(context: IndexContext): Promise<SourceSeal> {
   const { copy, plan, folder, destination, pool, signal } = context;
@@ -33,15 +37,22 @@ export async function buildIndex(context: IndexContext): Promise<SourceSeal> {
     signal,
   });
   const stored = await storedPacks(destination, pool, folder, plan.shards, signal);
+  const gaps = index.gaps === 0 ? [] : await gapLines(destination.repository, pool, index.table, [], signal);
   const written = await writeSourceDescription(destination.repository, { cluster: copy.ref.cluster, task: copy.task, setId: context.ref.setId }, copy.ref.source, copy.ref.instance, {
-    ...description, openKeys, handle: copy.handle, selection: copy.ref.selection, incrementsSinceFull: plan.kind === 'full' ? 0 : (copy.parent?.incrementsSinceFull ?? 0) + 1,
+    ...description, warnings: [...gaps, ...description.warnings], openKeys, handle: copy.handle, selection: copy.ref.selection, incrementsSinceFull: plan.kind === 'full' ? 0 : (copy.parent?.incrementsSinceFull ?? 0) + 1,
   });
   return {
     source: copy.ref.source, instance: copy.ref.instance, kind: plan.kind, ...(plan.fellBack === undefined ? {} : { fellBack: plan.fellBack }),
     recoveryPoint: copy.handle.takenAt, parentSetId: copy.parent?.setId ?? null,
     table: index.table, root: index.root, entries: index.entries, files: index.files, directories: index.directories, symlinks: index.symlinks, gaps: index.gaps, bytes: index.bytes,
-    storedBytes: stored.bytes, packsNew: stored.packs, description: written, warnings: description.warnings.slice(0, 20),
+    storedBytes: stored.bytes, packsNew: stored.packs, description: written, warnings: [...forHistory(gaps), ...forHistory(description.warnings)],
   };
+}
+
+/** The report in workflow history has room for a few; all are in the set. */
+function forHistory(lines: readonly string[]): string[] {
+  const few = lines.slice(0, mostInHistory).map((line) => (line.length > longestInHistory ? `${line.slice(0, longestInHistory)}…` : line));
+  return lines.length > few.length ? [...few, `and ${lines.length - few.length} more: mrs-backup set show`] : few;
 }
 
 async function* counted<T>(items: AsyncIterable<T>, progress: (count: number) => void): AsyncGenerator<T> {

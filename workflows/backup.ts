@@ -15,12 +15,13 @@ import { createStory, type Story } from './story.ts';
 export async function backup(request: BackupRequest): Promise<BackupOutcome> {
   const run = runRef();
   const story = createStory({ runId: run.runId, kind: 'backup', cluster: request.cluster, task: request.task });
-  const plan = await onControl().resolveBackup(request);
-  story.limits(plan.limits);
-  setSearchAttributes({ BackupDestination: plan.destinations.join(',').slice(0, 200), BackupSources: plan.sources.map((each) => `${each.source}@${each.instance}`) });
+  const asked = await onControl().resolveBackup(request);
+  story.limits(asked.limits);
+  setSearchAttributes({ BackupDestination: asked.destinations.join(',').slice(0, 200), BackupSources: asked.sources.map((each) => `${each.source}@${each.instance}`) });
 
   story.phase = 'preflight';
-  const repositories = await preflight(plan);
+  const { repositories, absent } = await preflight(asked);
+  const plan: BackupPlan = { ...asked, destinations: [...repositories.keys()] };
   const taken: { ref: PlannedSource; handle: Handle }[] = [];
   let begun: readonly DestinationRef[] = [];
   let outcome: BackupOutcome | undefined;
@@ -39,7 +40,7 @@ export async function backup(request: BackupRequest): Promise<BackupOutcome> {
     story.phase = 'seal';
     sealed = await sealAll(run, plan, begun, recoveryPoint, copied);
     story.phase = 'verify';
-    const destinations = await verifyAll(plan, sealed);
+    const destinations = [...(await verifyAll(plan, sealed)), ...absent.map(({ name, failure }) => ({ name, setId: begun[0]!.setId, state: 'failed' as const, failure }))];
     outcome = report(run, plan, story, recoveryPoint, copied, destinations);
     return outcome;
   } catch (error) {
@@ -64,14 +65,26 @@ interface Copied {
 
 type SealedDestination = { readonly ref: DestinationRef; readonly failure?: RunFailure };
 
-/** All sources, all destinations; nothing is changed yet. */
-async function preflight(plan: BackupPlan): Promise<ReadonlyMap<string, string>> {
+/** All sources, all destinations; nothing is changed yet. One of several destinations that cannot be used does not keep the others from theirs. */
+async function preflight(plan: BackupPlan): Promise<{ readonly repositories: ReadonlyMap<string, string>; readonly absent: readonly { readonly name: string; readonly failure: RunFailure }[] }> {
   const { preflightSource, preflightDestination } = onCluster(plan.cluster, 'brief', 'backup');
-  const [repositories] = await Promise.all([
-    Promise.all(plan.destinations.map(async (name) => [name, (await preflightDestination(name)).repositoryId] as const)),
-    Promise.all(plan.sources.map((ref) => preflightSource(ref))),
-  ]);
-  return new Map(repositories);
+  const repositories = new Map<string, string>();
+  const absent: { readonly name: string; readonly failure: RunFailure }[] = [];
+  const checked = plan.destinations.map(async (name) => {
+    try {
+      return { name, repositoryId: (await preflightDestination(name)).repositoryId };
+    } catch (error) {
+      if (isCancellation(error) || plan.destinations.length === 1) throw error;
+      return { name, failure: failureOf(error, name) };
+    }
+  });
+  const [destinations] = await Promise.all([Promise.all(checked), Promise.all(plan.sources.map((ref) => preflightSource(ref)))]);
+  for (const each of destinations) {
+    if (each.failure !== undefined) absent.push(each);
+    else repositories.set(each.name, each.repositoryId);
+  }
+  if (repositories.size === 0) throw fail(absent[0]!.failure);
+  return { repositories, absent };
 }
 
 /** Seconds: one consistency point for all sources, in the order of the plan (what points before what is pointed at). */
@@ -175,15 +188,17 @@ async function release(run: RunRef, plan: BackupPlan, taken: readonly { ref: Pla
   }
   for (const ref of begun) {
     const unsealed = sealed.includes(ref.name) ? null : { cluster: plan.cluster, task: plan.task, setId: ref.setId };
-    duties.push(cleanAndRecord(run, plan, ref, unsealed, outcome, story));
+    // A destination that was given up for the others is not waited for again.
+    const patience = sealed.length > 0 && unsealed !== null ? 'once' : 'owed';
+    duties.push(cleanAndRecord(run, plan, ref, unsealed, outcome, story, patience));
   }
   for (const [index, duty] of (await Promise.allSettled(duties)).entries()) {
     if (duty.status === 'rejected') story.failures.push(failureOf(duty.reason, `release ${index}`));
   }
 }
 
-async function cleanAndRecord(run: RunRef, plan: BackupPlan, ref: DestinationRef, unsealed: { cluster: string; task: string; setId: string } | null, outcome: BackupOutcome | undefined, story: Story): Promise<void> {
-  const owed = onCluster(plan.cluster, 'owed', 'backup');
+async function cleanAndRecord(run: RunRef, plan: BackupPlan, ref: DestinationRef, unsealed: { cluster: string; task: string; setId: string } | null, outcome: BackupOutcome | undefined, story: Story, patience: 'owed' | 'once'): Promise<void> {
+  const owed = onCluster(plan.cluster, patience, 'backup');
   await owed.cleanDestination(run, ref.name, unsealed);
   const cancelled = story.failures.some((each) => each.code === 'E_CANCELLED');
   await owed.recordHistory(run, ref.name, outcome ?? { runId: run.runId, outcome: cancelled ? 'cancelled' : 'failed', failures: story.failures });

@@ -21,15 +21,16 @@ export function onControl(): ControlActivities {
  * `brief`: given up when it could not be done within a quarter of an hour, waiting included (checks before a run).
  * `patient`: a source or destination may be gone for days; the run waits, and says for what.
  * `owed`: compensation; tried for a day, then left to `mrs-backup reap`.
+ * `once`: compensation at a place that was given up: tried once, then left.
  */
-export function onCluster(cluster: string, patience: 'brief' | 'patient' | 'owed', urgency: Urgency): ClusterActivities {
-  const scheduleToCloseTimeout = { brief: '15m', patient: '7d', owed: '1d' } as const;
+export function onCluster(cluster: string, patience: 'brief' | 'patient' | 'owed' | 'once', urgency: Urgency): ClusterActivities {
+  const scheduleToCloseTimeout = { brief: '15m', patient: '7d', owed: '1d', once: '15m' } as const;
   return proxyActivities<ClusterActivities>({
     taskQueue: clusterQueue(cluster),
     startToCloseTimeout: patience === 'patient' ? '7d' : '10m',
     scheduleToCloseTimeout: scheduleToCloseTimeout[patience],
     heartbeatTimeout,
-    retry,
+    retry: patience === 'once' ? { maximumAttempts: 1 } : retry,
     priority: { priorityKey: priorityKey[urgency], fairnessKey: cluster },
   });
 }

@@ -14,7 +14,7 @@ type Outcome = BackupOutcome | RestoreOutcome | VerifyOutcome;
 export async function printOutcome(context: CommandContext, outcome: Outcome): Promise<void> {
   if ('ok' in outcome) await context.output.result(outcome, () => `${outcome.setId}: ${outcome.ok ? 'ok' : `damaged, ${outcome.damage} objects`} (${outcome.level}, ${outcome.checkedObjects} objects, ${bytesText(outcome.checkedBytes)})\n${outcome.damaged.map((each) => `  ${each}\n`).join('')}`);
   else if ('planId' in outcome) await printRestored(context, outcome);
-  else await printBackup(context, outcome);
+  else await printBackup(context, await (await import('../wholeReport.ts')).wholeReport(await context.config(), outcome));
   if (hasGaps(outcome)) throw new ExitCode(3);
 }
 
@@ -32,7 +32,7 @@ async function printBackup({ output }: CommandContext, outcome: BackupOutcome): 
       empty: 'no source was copied',
     });
     const destinations = outcome.destinations.map((each) => `${each.name}: ${each.state} ${each.setId}${each.verified === undefined ? '' : `, verified (${each.verified})`}${(each.damage ?? 0) > 0 ? `, ${each.damage} objects damaged` : ''}`);
-    const notes = outcome.sources.flatMap((each) => [...(each.fellBack === undefined ? [] : [`${each.source}@${each.instance}: full, because ${each.fellBack}`]), ...each.warnings.slice(0, 5).map((warning) => `${each.source}@${each.instance}: ${warning}`)]);
+    const notes = outcome.sources.flatMap((each) => [...(each.fellBack === undefined ? [] : [`${each.source}@${each.instance}: full, because ${each.fellBack}`]), ...each.warnings.map((warning) => `${each.source}@${each.instance}: ${warning}`)]);
     return [`${outcome.runId}: ${await output.mark(outcome.outcome)}, recovery point ${outcome.recoveryPoint}, ${durationText(outcome.seconds)}`, table, ...destinations, ...notes, ...failureLines(outcome.failures)].join('\n');
   });
 }

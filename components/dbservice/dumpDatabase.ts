@@ -34,6 +34,9 @@ export interface DumpOrder {
   readonly roleNames?: (role: string) => string;
 }
 
+/** How long a dump stands in the queue for a table that somebody holds exclusively; nothing is dumped by then, and it queues again after a pause. */
+const lockWaitMs = 10_000;
+
 export const listPath = (folder: DumpFolder, database: string): string => join(folder.folder, 'done', `${segmentOf(database)}.jsonl`);
 
 /** Drops the lines of a script's head and foot that depend on the versions of server and tool: they say nothing of the schema. */
@@ -113,7 +116,7 @@ export async function dumpDatabase(access: PgAccess, target: DumpFolder, order: 
       const end = (): void => { void client.end(); };
       signal?.addEventListener('abort', end, { once: true });
       try {
-        await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+        await client.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = ${lockWaitMs}`);
         if (order.snapshot !== undefined) await client.query(`SET TRANSACTION SNAPSHOT '${order.snapshot.replaceAll("'", "''")}'`);
         return await readDatabaseFacts(client, order, signal);
       } catch (error) {
@@ -124,10 +127,10 @@ export async function dumpDatabase(access: PgAccess, target: DumpFolder, order: 
         signal?.removeEventListener('abort', end);
       }
     });
-    await runTool(access, 'pg_dump', { ...tool, args: ['--format=directory', '--compress=0', ...snapshot, `--file=${join(work, 'dump')}`, databaseArgument(order.database)] });
+    await runTool(access, 'pg_dump', { ...tool, args: ['--format=directory', '--compress=0', `--lock-wait-timeout=${lockWaitMs}`, ...snapshot, `--file=${join(work, 'dump')}`, databaseArgument(order.database)] });
     await runTool(access, 'pg_dump', {
       ...tool,
-      args: ['--format=plain', '--schema-only', '--no-owner', '--no-privileges', ...(await fixedRestrictKey(access, 'pg_dump')), ...snapshot, databaseArgument(order.database)],
+      args: ['--format=plain', '--schema-only', `--lock-wait-timeout=${lockWaitMs}`, '--no-owner', '--no-privileges', ...(await fixedRestrictKey(access, 'pg_dump')), ...snapshot, databaseArgument(order.database)],
       consume: (stdout: Readable) => pipeline(stdout, withoutVersions(), createWriteStream(join(work, 'schema.sql'), { mode: 0o600 })),
     });
     await settleRoleNames(join(work, 'schema.sql'), order.roleNames);

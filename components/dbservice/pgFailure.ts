@@ -3,9 +3,12 @@ import { Failure } from '../../contracts/failure.ts';
 
 const unreachable = new Set(['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'EPIPE']);
 
+/** Waiting for a lock was given up, to be tried again: the run then says what it waits for. */
+const lockedHint = { hint: 'a session holds a table exclusively: pg_locks and pg_stat_activity name it; the run goes on by itself when it ends' };
+
 /** SQLSTATEs and socket errors → our code. https://www.postgresql.org/docs/current/errcodes-appendix.html */
 function codeOf(code: string, message: string): FailureCode {
-  if (unreachable.has(code) || /^08|^57P0|^53300|^53200/.test(code)) return 'E_SOURCE_UNREACHABLE';
+  if (unreachable.has(code) || /^08|^57P0|^53300|^53200|^55P03/.test(code)) return 'E_SOURCE_UNREACHABLE';
   if (code.startsWith('28') || code === '42501') return 'E_SOURCE_DENIED';
   if (code === '3D000') return 'E_SOURCE_PATH';
   if (code === '53100' || code === 'ENOSPC' || code === 'EDQUOT') return 'E_SOURCE_FULL';
@@ -21,7 +24,7 @@ export function pgFailure(error: unknown, about: string): Failure {
   if (error instanceof Failure) return error;
   const code = String((error as { code?: unknown } | undefined)?.code ?? '');
   const message = error instanceof Error ? error.message : String(error);
-  return new Failure(codeOf(code, message), `${about}: ${message || code}`, { cause: error, ...(code ? { details: { code } } : {}) });
+  return new Failure(codeOf(code, message), `${about}: ${message || code}`, { cause: error, ...(code ? { details: { code } } : {}), ...(code === '55P03' ? lockedHint : {}) });
 }
 
 /** Whether a statement failed because the exported snapshot is gone (22023 invalid identifier, 55000 source is gone, 42704 since 17). */
@@ -38,6 +41,10 @@ export function toolFailure(tool: string, about: string, stderr: string, exit: s
   const message = `${about}: ${tool}: ${said.replaceAll(`${tool}: `, '')}`;
   if (/server version mismatch/i.test(stderr)) return new Failure('E_PREFLIGHT', message, { hint: 'install client tools of at least the server\'s version and name their folder as `binaries`' });
   if (/invalid snapshot identifier|could not import the requested snapshot|snapshot "[^"]*" does not exist/i.test(stderr)) return new Failure('E_HANDLE_LOST', message);
+  if (/lock timeout/i.test(stderr)) {
+    const table = /query was: LOCK TABLE (.{1,200}?) IN ACCESS SHARE MODE/i.exec(stderr)?.[1];
+    return new Failure('E_SOURCE_UNREACHABLE', table === undefined ? message : `${message} (${table})`, lockedHint);
+  }
   if (/no space left on device|could not (write|extend).*: no space|disk quota exceeded/i.test(stderr)) return new Failure('E_SOURCE_FULL', message);
   if (/password authentication failed|permission denied|row-level security|no pg_hba\.conf entry|must be (superuser|owner|able)|role "[^"]*" does not exist/i.test(stderr)) return new Failure('E_SOURCE_DENIED', message);
   if (/database "[^\n]*" does not exist/i.test(stderr)) return new Failure('E_SOURCE_PATH', message);

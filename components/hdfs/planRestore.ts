@@ -44,7 +44,6 @@ export async function planRestore(connection: Connection, target: RestoreTarget,
     for (const name of wantedEc) if (!enabled.has(name)) losses.push(`erasure coding policy ${name} is not enabled at the target; files that have it are replicated`);
   }
   losses.push('users and groups are set by name; HDFS does not say whether they exist');
-  losses.push('symbolic links and encrypted directories are not restored, where the set names any');
   const info = (await client.jmx('Hadoop:service=NameNode,name=NameNodeInfo'))[0] ?? {};
   const { replication } = await client.serverDefaults();
   const free = typeof info['Free'] === 'number' ? info['Free'] : undefined;

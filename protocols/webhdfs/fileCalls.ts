@@ -4,6 +4,7 @@ import { askDataNode, receive, send } from './dataNodeTransfer.ts';
 import { parseAnswer } from './parseAnswer.ts';
 import { readStatus } from './readStatus.ts';
 import type { HdfsStatus, WebHdfs } from './webHdfs.ts';
+import { createShortPaths } from './shortPaths.ts';
 import { WebHdfsError } from './webHdfsError.ts';
 
 type FileCalls = Pick<WebHdfs, 'status' | 'statusOrUndefined' | 'listPaged' | 'mkdirs' | 'create' | 'open' | 'rename' | 'delete' | 'checksum' | 'blockLocations'>;
@@ -15,7 +16,13 @@ function refused(op: string, path: string, message: string, kind: 'invalid' | 'e
 /** Files and directories: status, lists, bytes, names. `stallMs` as in WebHdfsOptions. */
 export function createFileCalls(call: Call, stallMs: number): FileCalls {
   async function status(path: string, signal?: AbortSignal): Promise<HdfsStatus> {
-    return readStatus((await call('GET', 'GETFILESTATUS', path, {}, signal, answers.status)).FileStatus);
+    try {
+      return readStatus((await call('GET', 'GETFILESTATUS', path, {}, signal, answers.status)).FileStatus);
+    } catch (error) {
+      // A symbolic link is not followed by the server, but not answered for either.
+      if (!(error instanceof WebHdfsError && error.exception === 'UnresolvedPathException')) throw error;
+      return readStatus((await call('GET', 'GETFILELINKSTATUS', path, {}, signal, answers.status)).FileStatus);
+    }
   }
 
   async function statusOrUndefined(path: string, signal?: AbortSignal): Promise<HdfsStatus | undefined> {
@@ -26,6 +33,8 @@ export function createFileCalls(call: Call, stallMs: number): FileCalls {
       throw error;
     }
   }
+
+  const shortPaths = createShortPaths(statusOrUndefined);
 
   return {
     status,
@@ -51,7 +60,7 @@ export function createFileCalls(call: Call, stallMs: number): FileCalls {
     },
 
     async create(path, body, options = {}, signal) {
-      const { Location: location } = await call('PUT', 'CREATE', path, {
+      const { Location: location } = await call('PUT', 'CREATE', await shortPaths.ofNew(path, signal), {
         noredirect: true,
         overwrite: options.overwrite ?? false,
         replication: options.replication,
@@ -63,8 +72,10 @@ export function createFileCalls(call: Call, stallMs: number): FileCalls {
 
     async *open(path, offset, length, signal) {
       if (length === 0) return;
-      const { Location: location } = await call('GET', 'OPEN', path, { noredirect: true, offset, length }, signal, answers.location);
+      const short = await shortPaths.ofFile(path, 'OPEN', signal);
+      const { Location: location } = await call('GET', 'OPEN', short.path, { noredirect: true, offset, length }, signal, answers.location);
       yield* receive({ location, op: 'OPEN', path, stallMs, signal }, length);
+      await short.assertSame();
     },
 
     async rename(from, to, options = {}, signal) {
@@ -81,8 +92,10 @@ export function createFileCalls(call: Call, stallMs: number): FileCalls {
     },
 
     async checksum(path, signal) {
-      const { Location: location } = await call('GET', 'GETFILECHECKSUM', path, { noredirect: true }, signal, answers.location);
+      const short = await shortPaths.ofFile(path, 'GETFILECHECKSUM', signal);
+      const { Location: location } = await call('GET', 'GETFILECHECKSUM', short.path, { noredirect: true }, signal, answers.location);
       const answer = parseAnswer(await askDataNode({ location, op: 'GETFILECHECKSUM', path, stallMs, signal }), answers.checksum, { op: 'GETFILECHECKSUM', path });
+      await short.assertSame();
       // The server pads the 28 bytes with zeros.
       return { algorithm: answer.FileChecksum.algorithm, hex: answer.FileChecksum.bytes.slice(0, 56).toLowerCase() };
     },

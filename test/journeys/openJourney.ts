@@ -1,7 +1,8 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parse, stringify } from 'yaml';
 import { connectDbservice } from '../../lab/dbservice.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { openProduct, type Product } from '../../lab/product.ts';
@@ -17,24 +18,37 @@ export interface Journey {
   readonly folder: string;
   readonly vault: string;
   hdfs(server: string): WebHdfs;
-  /** What dead or finished runs left behind, in words; snapshots are left alone. */
-  leftovers(): Promise<string[]>;
+  /** What dead or finished runs left behind, in words; snapshots are left alone. `vaults`: folders of repositories, all of them by default the one. */
+  leftovers(...vaults: readonly string[]): Promise<string[]>;
   close(): Promise<void>;
 }
 
-export async function openJourney(servers: readonly string[]): Promise<Journey> {
+/** The parts of the configuration a test may add to. */
+export interface JourneyConfig {
+  readonly clusters: Record<string, { services: Record<string, Record<string, Record<string, unknown>>> }>;
+  readonly destinations: Record<string, Record<string, unknown>>;
+  readonly tasks: Record<string, Record<string, unknown>>;
+}
+
+/** @param configure changes the lab's configuration before mrs-backup starts. @param beforeUp prepares servers before they start. */
+export async function openJourney(servers: readonly string[], configure?: (config: JourneyConfig, folder: string) => Promise<void>, beforeUp?: (lab: Lab) => Promise<void>): Promise<Journey> {
   const folder = await mkdtemp(join(tmpdir(), 'mrs-backup-journey-'));
   const lab = await createLab({ stateFolder: folder, toolsFolder: process.env['MRS_BACKUP_TOOLS'] ?? join(root, '.tools') });
+  await beforeUp?.(lab);
   await lab.up(servers);
-  const product = openProduct(lab.config(), join(folder, 'engine'));
+  const config = await configured(lab.config(), folder, configure);
+  const product = openProduct(config, join(folder, 'engine'));
   await product.up();
   const vault = join(folder, 'vault');
   return {
     lab, product, folder, vault,
     hdfs: (server) => createWebHdfs({ urls: [lab.endpoints(server)['webhdfs']!], user: userInfo().username }),
-    async leftovers() {
-      const names = await readdir(vault, { recursive: true });
-      const left = names.filter((name) => name.startsWith('staging/') || /^\.tmp\/./.test(name)).map((name) => `vault: ${name}`);
+    async leftovers(...vaults) {
+      const left: string[] = [];
+      for (const path of vaults.length === 0 ? [vault] : vaults) {
+        const names = await readdir(path, { recursive: true });
+        left.push(...names.filter((name) => name.startsWith('staging/') || /^\.tmp\/./.test(name)).map((name) => `${basename(path)}: ${name}`));
+      }
       const scratch = await readdir(join(folder, 'engine', 'scratch'), { recursive: true }).catch(() => []);
       left.push(...scratch.filter((name) => name.includes('mrs-backup.')).map((name) => `scratch: ${name}`));
       if (servers.includes('dbservice')) {
@@ -53,6 +67,16 @@ export async function openJourney(servers: readonly string[]): Promise<Journey> 
   };
 }
 
+/** A configuration of the test's own, which later starts of servers do not write over. */
+async function configured(file: string, folder: string, configure: ((config: JourneyConfig, folder: string) => Promise<void>) | undefined): Promise<string> {
+  if (configure === undefined) return file;
+  const config = { tasks: {}, ...(parse(await readFile(file, 'utf8')) as Omit<JourneyConfig, 'tasks'>) };
+  await configure(config, folder);
+  const own = join(folder, 'journey.yaml');
+  await writeFile(own, stringify(config, { aliasDuplicateObjects: false }));
+  return own;
+}
+
 /** Names of the snapshots of a directory. */
 export async function snapshotsOf(hdfs: WebHdfs, path: string): Promise<string[]> {
   const names: string[] = [];
@@ -64,7 +88,9 @@ export interface RunAnswer {
   readonly runId: string;
   readonly setIds: readonly string[];
   readonly outcome: string;
-  readonly sources: readonly { readonly source: string; readonly instance: string; readonly kind: string; readonly files: number; readonly bytes: number; readonly storedBytes: number; readonly readBytes: number; readonly warnings: readonly string[] }[];
+  readonly sources: readonly { readonly source: string; readonly instance: string; readonly kind: string; readonly files: number; readonly bytes: number; readonly storedBytes: number; readonly readBytes: number; readonly warnings: readonly string[]; readonly fellBack?: string }[];
+  readonly destinations: readonly { readonly name: string; readonly setId: string; readonly state: string; readonly failure?: { readonly code: string; readonly message: string; readonly hint: string } }[];
+  readonly failures: readonly { readonly code: string; readonly message: string; readonly hint: string; readonly about?: string }[];
 }
 
 export interface RestoreAnswer {
@@ -73,14 +99,22 @@ export interface RestoreAnswer {
   readonly sources: readonly { readonly source: string; readonly entries: number; readonly compared: number; readonly differences: number; readonly missing: number; readonly missingNames: readonly string[] }[];
 }
 
-/** Polls until the answer of `run show` satisfies. */
-export async function untilShown(product: Product, runId: string, satisfies: (view: { state: string; phase: string; progress: { files: number; bytes: number; totalBytes: number }; waitingFor: string | null }) => boolean, seconds = 60): Promise<void> {
-  let last: unknown;
+export interface ShownRun {
+  readonly state: string;
+  readonly phase: string;
+  readonly progress: { readonly files: number; readonly bytes: number; readonly totalBytes: number };
+  readonly waitingFor: string | null;
+  readonly failures: readonly { readonly code: string; readonly message: string; readonly hint: string }[];
+}
+
+/** Polls until the answer of `run show` satisfies, and returns it. */
+export async function untilShown(product: Product, runId: string, satisfies: (view: ShownRun) => boolean, seconds = 60): Promise<ShownRun> {
+  let last: ShownRun | undefined;
   for (const deadline = Date.now() + seconds * 1000; Date.now() < deadline;) {
     const answer = await product.run('run', 'show', runId, '--output', 'json');
     if (answer.code === 0) {
-      last = answer.json();
-      if (satisfies(last as Parameters<typeof satisfies>[0])) return;
+      last = answer.json<ShownRun>();
+      if (satisfies(last)) return last;
     }
     await new Promise((resolve) => setTimeout(resolve, 150));
   }

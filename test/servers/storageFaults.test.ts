@@ -74,10 +74,10 @@ test('an unmount under a running write is said, and nothing goes into the folder
       yield block;
     }
   };
-  await expect(session.put('second', body(), sample)).rejects.toMatchObject({ code: 'E_DESTINATION_PATH' });
+  await expect(session.put('second', body(), sample)).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
   await expect(session.stat('first')).resolves.toEqual({ length: 1000 });
-  await expect(session.stat('second')).rejects.toMatchObject({ code: 'E_DESTINATION_PATH' });
-  await expect(lengthsOf(session)).rejects.toMatchObject({ code: 'E_DESTINATION_PATH' });
+  await expect(session.stat('second')).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
+  await expect(lengthsOf(session)).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
   expect(await readdir(mountPoint)).toEqual([]);
 });
 

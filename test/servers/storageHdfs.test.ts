@@ -102,7 +102,7 @@ describe('a destination that is not as it should be', () => {
     await using session = await open('/vanishing');
     await put(session, 'a/b');
     await client.delete('/vanishing', { recursive: true });
-    const gone = { code: 'E_DESTINATION_PATH' };
+    const gone = { code: 'E_DESTINATION_UNREACHABLE' };
     await expect(put(session, 'a/c')).rejects.toMatchObject(gone);
     await expect(session.stat('a/b')).rejects.toMatchObject(gone);
     await expect(keysOf(session)).rejects.toMatchObject(gone);

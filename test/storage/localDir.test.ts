@@ -87,11 +87,16 @@ describe('the folder', () => {
     await expect(open()).rejects.toMatchObject({ code: 'E_DESTINATION_PATH' });
   });
 
+  test('is not made where it must exist', async () => {
+    await expect(localDir.open({ type: 'LocalDir', path: join(folder, 'root'), allowRootFileSystem: true }, { ...context, mustExist: true })).rejects.toMatchObject({ code: 'E_DESTINATION_PATH' });
+    expect(await readdir(folder)).toEqual([]);
+  });
+
   test('that vanishes is reported by everything and not made again', async () => {
     await using session = await open();
     await put(session, 'a/b');
     await rm(join(folder, 'root'), { recursive: true });
-    const gone = { code: 'E_DESTINATION_PATH' };
+    const gone = { code: 'E_DESTINATION_UNREACHABLE' };
     await expect(put(session, 'a/c')).rejects.toMatchObject(gone);
     await expect(session.stat('a/b')).rejects.toMatchObject(gone);
     await expect(session.get('a/b')[Symbol.asyncIterator]().next()).rejects.toMatchObject(gone);
@@ -107,8 +112,8 @@ describe('the folder', () => {
     await put(session, 'a');
     await rename(join(folder, 'root'), join(folder, 'moved'));
     await mkdir(join(folder, 'root'));
-    await expect(put(session, 'b')).rejects.toMatchObject({ code: 'E_DESTINATION_PATH' });
-    await expect(session.stat('b')).rejects.toMatchObject({ code: 'E_DESTINATION_PATH' });
+    await expect(put(session, 'b')).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
+    await expect(session.stat('b')).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
     expect(await readdir(join(folder, 'root'))).toEqual([]);
     expect(await readdir(join(folder, 'moved', '.tmp'))).toEqual([]);
   });

@@ -61,6 +61,29 @@ describe('a backup run', () => {
     expect(outcome?.destinations.find((each) => each.name === 'second')).toMatchObject({ state: 'failed', failure: { code: 'E_DESTINATION_DENIED' } });
   });
 
+  it('goes on without a destination that cannot be used from the start, never begins there, and is partial', async () => {
+    const { outcome, world, calls } = await run({ preflightDestination: (_, name) => { if (name === 'second') throw failure('E_DESTINATION_PATH', 'second: is a file', false, { destination: 'second' }); } });
+    expect(outcome?.outcome).toBe('partial');
+    expect(outcome?.destinations).toMatchObject([{ name: 'vault', state: 'sealed' }, { name: 'second', state: 'failed', failure: { code: 'E_DESTINATION_PATH' } }]);
+    expect([...world.begun]).toEqual(['vault']);
+    expect(calls.filter((each) => each === 'beginSet')).toHaveLength(1);
+  });
+
+  it('refuses when no destination can be used', async () => {
+    const { error, calls } = await run({ preflightDestination: () => { throw failure('E_DESTINATION_PATH', 'not there', false, {}); } });
+    expect(String((error?.cause as Error).cause ?? error?.cause)).toContain('not there');
+    expect(calls).not.toContain('takeHandle');
+  });
+
+  it('does not wait to clean up where it was given up', async () => {
+    const { outcome, calls } = await run({
+      copyShard: (_, copy) => { if (copy.destinations.some((each) => each.name === 'second')) throw failure('E_DESTINATION_UNREACHABLE', 'second: gone', false, { destination: 'second', givenUp: true }); },
+      cleanDestination: (_, __, name) => { if (name === 'second') throw failure('E_DESTINATION_UNREACHABLE', 'second: gone', true, { destination: 'second' }); },
+    });
+    expect(outcome?.outcome).toBe('partial');
+    expect(calls.filter((each) => each === 'cleanDestination')).toHaveLength(2);
+  });
+
   it('seals the other sources when one fails for good', async () => {
     const { outcome, world } = await run({ planShards: (_, copy) => { if (copy.ref.source === 'dbservice') throw failure('E_SOURCE_DENIED', 'no right to dump'); } });
     expect(outcome?.outcome).toBe('partial');

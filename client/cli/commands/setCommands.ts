@@ -47,13 +47,14 @@ export const setCommands: Noun = {
       examples: ['set show 20261124T010000Z-1a2b3c4d --destination vault', 'set show 20261124T010000Z-1a2b3c4d --destination /backup --output json'],
       async action(context, [setId = ''], options) {
         await using opened = await locate(context, options, setId);
-        const { readManifest } = await import('../../../backupset/readManifest.ts');
+        const [{ readManifest }, { readDescription }] = await Promise.all([import('../../../backupset/readManifest.ts'), import('../../../backupset/sourceDescription.ts')]);
         const manifest = await readManifest(opened.repository, setId);
-        await context.output.result(manifest, async () => `${pairsText([['set', manifest.setId], ['destination', opened.destination], ['cluster', manifest.cluster], ['task', manifest.task], ['recovery point', manifest.recoveryPoint], ['written by', manifest.productVersion]])}\n${await context.output.table({
+        const sources = await Promise.all(manifest.sources.map(async (part) => ({ ...part, warnings: (await readDescription(opened.repository, manifest, part)).warnings })));
+        await context.output.result({ ...manifest, sources }, async () => `${pairsText([['set', manifest.setId], ['destination', opened.destination], ['cluster', manifest.cluster], ['task', manifest.task], ['recovery point', manifest.recoveryPoint], ['written by', manifest.productVersion]])}\n${await context.output.table({
           head: ['source', 'instance', 'kind', 'files', 'entries', 'size', 'stored', 'gaps'],
           rows: manifest.sources.map((each) => [each.source, each.instance, each.kind, each.files, each.entries, bytesText(each.bytes), bytesText(each.storedBytes), each.gaps]),
           empty: 'nothing',
-        })}`);
+        })}${sources.flatMap((each) => each.warnings.map((warning) => `\n${each.source}@${each.instance}: ${warning}`)).join('')}`);
       },
     },
     {
@@ -82,7 +83,7 @@ export const setCommands: Noun = {
     },
     {
       usage: 'extract <set> <source> <paths...>',
-      description: 'Write files of a set into a local folder, without any cluster; the source is named hdfs or hdfs@hacluster',
+      description: 'Write files of a set into a local folder, without any cluster; the source is named hdfs or hdfs@hacluster; exit code 3 when something did not come out',
       options: [...where(), option('--to <folder>', 'where to').makeOptionMandatory()],
       examples: ['set extract 20261124T010000Z-1a2b3c4d hdfs@hacluster /data/sales --to out --destination vault', 'set extract 20261124T010000Z-1a2b3c4d dbservice databases/hivemeta --to out --destination /backup --output json'],
       async action(context, [setId = '', source = '', ...paths], options) {
@@ -96,7 +97,8 @@ export const setCommands: Noun = {
         }
         await using pool = createFramePool({ threads: 2 });
         const result = await interruptible((signal) => extractEntries(opened.repository, pool, { setId, source: one.source, instance: one.instance, paths, to: String(options['to']), signal }), 'what was written so far is whole; start it again');
-        await context.output.result({ setId, ...result }, () => `${setId}: ${result.files} files, ${bytesText(result.bytes)} in ${String(options['to'])}`);
+        await context.output.result({ setId, ...result }, () => [`${setId}: ${result.files} files, ${bytesText(result.bytes)} in ${String(options['to'])}`, ...result.failed.map((each) => `not extracted: ${each.key}: ${each.reason}`), ...(result.failedTotal > result.failed.length ? [`and ${result.failedTotal - result.failed.length} more`] : [])].join('\n'));
+        if (result.failedTotal > 0) throw new ExitCode(3);
       },
     },
     notBuilt('diff <set> <other>', 'What changed between two sets', ['set diff A B --destination vault', 'set diff A B --destination vault --output json'], 'set diff'),

@@ -3,9 +3,10 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { answers } from '../../client/answers/answers.ts';
 import { nouns, singleCommands } from '../../client/cli/commands.ts';
+import { captured } from './captured.ts';
 import { runCommandLine } from '../../client/cli/runCommandLine.ts';
 
 const main = fileURLToPath(new URL('../../client/cli/main.ts', import.meta.url));
@@ -37,29 +38,8 @@ interface Ended {
 
 /** The command in this process: everything but the start of one. */
 async function cli(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
-  const { result, ...written } = await captured(env, () => runCommandLine(args));
+  const { result, ...written } = await captured(folder, env, () => runCommandLine(args));
   return { code: result, ...written };
-}
-
-/** Does the work with this environment, in the folder, and keeps what it prints. */
-async function captured<T>(env: NodeJS.ProcessEnv, work: () => Promise<T>): Promise<{ readonly result: T; readonly stdout: string; readonly stderr: string }> {
-  const before = { env: { ...process.env }, folder: process.cwd() };
-  for (const name of ['TEMPORAL_ADDRESS', 'MRS_BACKUP_CONFIG', 'NO_COLOR', 'FORCE_COLOR']) delete process.env[name];
-  Object.assign(process.env, env);
-  process.chdir(folder);
-  const written = { stdout: '', stderr: '' };
-  const spies = (['stdout', 'stderr'] as const).map((name) => vi.spyOn(process[name], 'write').mockImplementation((chunk) => {
-    written[name] += String(chunk);
-    return true;
-  }));
-  try {
-    return { result: await work(), ...written };
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-    process.chdir(before.folder);
-    for (const name of Object.keys(process.env)) delete process.env[name];
-    Object.assign(process.env, before.env);
-  }
 }
 
 /** The command as a shell would start it, without a terminal. */
@@ -176,7 +156,7 @@ describe('without an engine', () => {
 
   test('every command that needs one ends with exit code 6 and says how to start it', async () => {
     // Each waits for an answer that does not come: all at once.
-    const ended = await captured({ TEMPORAL_ADDRESS: '127.0.0.1:1' }, () => Promise.all(commands.map((args) => runCommandLine([...args, '--config', 'good.yaml']))));
+    const ended = await captured(folder, { TEMPORAL_ADDRESS: '127.0.0.1:1' }, () => Promise.all(commands.map((args) => runCommandLine([...args, '--config', 'good.yaml']))));
     expect(ended.result).toEqual(commands.map(() => 6));
     expect(ended.stderr.match(/^error\[E_ENGINE_UNREACHABLE\]: .*\nhint: .*mrs-backup up/gm)).toHaveLength(commands.length);
   }, 20_000);

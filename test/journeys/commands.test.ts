@@ -224,7 +224,7 @@ describe('on a terminal', () => {
     expect(screen).toContain('\u001b[32msealed');
     for (const [args, env] of [[['set', 'list', '--destination', 'vault', '--no-color'], {}], [['set', 'list', '--destination', 'vault'], { NO_COLOR: '1' }]] as const) {
       const plain = await onTerminal(args, { ...environment(), ...env });
-      expect(plain.screen).toContain('sealed');
+      expect(plain.screen).toContain('verified');
       expect(plain.screen).not.toContain(escape);
     }
     const piped = await product.run('task', 'run', 'nightly');
@@ -259,14 +259,11 @@ describe('schedules', () => {
     await configure(() => undefined);
     expect(await ask(['task', 'apply', '--dry-run'])).toMatchObject({ created: ['task/prod/often'] });
     expect(await ask(['task', 'apply'])).toMatchObject({ created: ['task/prod/often'], deleted: [] });
-    for (let tries = 0; tries < 100 && (await runs()).length === 0; tries++) await new Promise((resolve) => setTimeout(resolve, 500));
-    const first = (await runs()).at(-1)!.runId;
-    await product.run('run', 'pause', first);
-    let held = (await runs()).find((each) => each.state === 'running');
-    for (let tries = 0; tries < 20 && held === undefined; tries++) {
-      held = (await runs()).find((each) => each.state === 'running');
-      if (held !== undefined && (await product.run('run', 'pause', held.runId)).code !== 0) held = undefined;
-      await new Promise((resolve) => setTimeout(resolve, 300));
+    let held: string | undefined;
+    for (let tries = 0; tries < 200 && held === undefined; tries++) {
+      const running = (await runs()).find((each) => each.state === 'running')?.runId;
+      if (running !== undefined && (await product.run('run', 'pause', running)).code === 0) held = running;
+      else await new Promise((resolve) => setTimeout(resolve, 200));
     }
     const before = (await described('task/prod/often')).info;
     await new Promise((resolve) => setTimeout(resolve, 11_000));
@@ -274,8 +271,8 @@ describe('schedules', () => {
     expect((await runs()).filter((each) => each.state === 'running')).toHaveLength(1);
     expect(after.numActionsSkippedOverlap).toBeGreaterThan(before.numActionsSkippedOverlap);
     await ask(['task', 'suspend', 'often', '--note', 'for a test']);
-    await product.run('run', 'resume', held!.runId);
-    await untilShown(product, held!.runId, (view) => view.state === 'completed');
+    await product.run('run', 'resume', held!);
+    await untilShown(product, held!, (view) => view.state === 'completed');
     expect(await ask(['task', 'show', 'often'])).toMatchObject({ scheduleState: { state: 'suspended', note: 'for a test' } });
     const count = (await runs()).length;
     await new Promise((resolve) => setTimeout(resolve, 11_000));

@@ -38,7 +38,7 @@ async function leftBy(context: ReapContext, kept: OpenRepository, planId: string
   // Begun and released in the same order: if the first is released already, all of them were put in place.
   const forward = compareOnly || (left[0]?.at ?? 0) > 0;
   return (forward ? left : left.toReversed()).map(({ step, target }) => ({
-    leftover: { kind: 'restoration', where: `${toCluster}/${step.source}@${step.toInstance}`, name: planId }, runKey: undefined, runId: workflowIds.restore(planId),
+    leftover: { kind: 'restoration', where: `${toCluster}/${step.source}@${step.toInstance}`, name: step.name }, runKey: undefined, runId: workflowIds.restore(planId),
     async remove() {
       await using session = await connectStep(context, toCluster, step);
       await (forward ? session.releaseRestore(target) : session.rollbackRestore(target));
@@ -65,7 +65,7 @@ async function targetOf(repositories: readonly OpenRepository[], plan: Restorati
   const manifest = await readManifest(from.repository, step.setId);
   const part = manifest.sources.find((each) => each.source === step.source && each.instance === step.fromInstance);
   if (part === undefined) throw new Failure('E_SET_NOT_FOUND', `the set ${step.setId} has no ${step.source}@${step.fromInstance}`);
-  return restoreTarget(plan.planId, step, plan.request, await readDescription(from.repository, manifest, part));
+  return restoreTarget(step, plan.request, await readDescription(from.repository, manifest, part));
 }
 
 async function connectStep({ config, stateFolder }: ReapContext, cluster: string, step: RestoreStep): Promise<SourceSession> {

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { connectDbservice } from '../../lab/dbservice.ts';
 import { writeBulk } from '../../lab/damage.ts';
 import { makeSampleData } from '../../lab/sampleData.ts';
@@ -15,6 +15,8 @@ interface Reaped {
   readonly failed: readonly object[];
 }
 
+// Many commands, each with an engine, a worker and servers beside it.
+vi.setConfig({ testTimeout: 300_000 });
 let journey: Journey;
 let sealed: RunAnswer;
 

@@ -138,9 +138,9 @@ describe('what a terminated restoration made', () => {
     return names.sort();
   };
 
-  it.each(['--in-place', undefined])('%s goes the way back', async (how) => {
+  it.each([['in place', ['--in-place']], ['beside', []]])('%s goes the way back', async (_where, how) => {
     const before = { databases: await databases(), folders: await folders() };
-    const { planId } = await journey.product.json<{ planId: string }>(['restoration', 'plan', sealed.setIds[0]!, '--to', 'prod', '--destination', 'vault', ...(how === undefined ? [] : [how])]);
+    const { planId } = await journey.product.json<{ planId: string }>(['restoration', 'plan', sealed.setIds[0]!, '--to', 'prod', '--destination', 'vault', ...how]);
     const runId = `restore/${planId}`;
     await journey.product.json(['restoration', 'run', planId, '--yes', '--detach']);
     await journey.product.json(['run', 'limit', runId, '--bandwidth', '2MB/s', '--parallel', '1']);

@@ -135,7 +135,8 @@ describe('what a terminated restoration made', () => {
     await using hdfs = journey.hdfs('hdfs-a');
     const names: string[] = [];
     for await (const page of hdfs.listPaged('/')) names.push(...page.map((each) => each.pathSuffix));
-    return names.sort();
+    // The destination onprod is made when it is opened first.
+    return names.filter((name) => name !== 'mrs-backup').sort();
   };
 
   it.each([['in place', ['--in-place']], ['beside', []]])('%s goes the way back', async (_where, how) => {

@@ -75,7 +75,7 @@ export async function openRepository(session: StorageSession, key?: RepositoryKe
     if (key !== undefined) throw new Failure('E_KEY', 'a key was given, but the repository is not encrypted', { hint: 'use another folder for an encrypted repository, or remove the encryption block' });
     return opened(session, header, undefined);
   }
-  if (key === undefined) throw new Failure('E_KEY', 'the repository is encrypted and no key was given');
+  if (key === undefined) throw keyFailure('the repository is encrypted and nothing was given to open it', header.encryption.keys);
   return opened(session, header, deriveKeys((await findDataKey(header.encryption.keys, key, header.repositoryId)).dataKey, header.repositoryId));
 }
 
@@ -117,7 +117,13 @@ async function findDataKey(keys: readonly WrappedKey[], key: RepositoryKey, repo
     const dataKey = await unwrapDataKey(wrapped, key, repositoryId);
     if (dataKey !== undefined) return { dataKey, wrapped };
   }
-  throw new Failure('E_KEY', 'the key does not open this repository');
+  throw keyFailure(`the ${key.kind === 'raw' ? 'key' : 'passphrase'} does not open this repository`, keys);
+}
+
+/** Says which kind of secret opens the repository, and how it is given. */
+function keyFailure(message: string, keys: readonly WrappedKey[]): Failure {
+  const kinds = [...new Set(keys.map(({ kdf }) => (kdf.name === 'raw' ? 'key' : 'passphrase')))];
+  return new Failure('E_KEY', message, { hint: `it opens with a ${kinds.join(' or a ')}: ${kinds.map((kind) => `encryption: { ${kind}: { file: … } } of the destination, or --${kind}-file`).join(', or ')}` });
 }
 
 function opened(session: StorageSession, header: Header, keys: RepositoryKeys | undefined): Repository {

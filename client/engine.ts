@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Client, Connection, isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import type { Config } from '../config/config.ts';
 import { Failure } from '../contracts/failure.ts';
+import { engineState } from '../worker/engineState.ts';
 
 const connectTimeoutMs = 5_000;
 /** gRPC status codes. */
@@ -49,7 +50,7 @@ export async function connectEngine(config: Config, env: NodeJS.ProcessEnv = pro
 async function engineAddress(config: Config, env: NodeJS.ProcessEnv): Promise<string> {
   const named = env['TEMPORAL_ADDRESS'] || config.engine.address;
   if (named) return named;
-  const record = await readFile(join(config.engine.state, 'engine.json'), 'utf8').then((text) => JSON.parse(text) as { address?: string }, () => undefined);
+  const record = await readFile(join(await engineState(config.engine.state), 'engine.json'), 'utf8').then((text) => JSON.parse(text) as { address?: string }, () => undefined);
   if (record?.address !== undefined) return record.address;
   if (config.engine.port !== undefined) return `127.0.0.1:${config.engine.port}`;
   throw new Failure('E_ENGINE_UNREACHABLE', `no engine is named, and none has been started in ${config.engine.state}`, { hint: 'start it with: mrs-backup up' });

@@ -38,10 +38,13 @@ export async function openRepositoryAt(location: RepositoryLocation): Promise<Op
   return await open(given === undefined ? found : { ...found, encryption: given }, createSecretReader(config.folder));
 }
 
-/** A destination of the configuration, connected. The caller disposes it. */
-export async function openSession(config: Config, name: string): Promise<StorageSession> {
+/**
+ * A destination of the configuration, connected. The caller disposes it.
+ * @param writer whose temporary objects it may sweep
+ */
+export async function openSession(config: Config, name: string, writer?: string): Promise<StorageSession> {
   const { type, settings } = destinationOf(config, name);
-  return await findDriver(type).open(settings, { name, readSecret: createSecretReader(config.folder) });
+  return await findDriver(type).open(settings, { name, writer, readSecret: createSecretReader(config.folder) });
 }
 
 /** @throws Failure E_CONFIG */

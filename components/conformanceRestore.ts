@@ -63,7 +63,9 @@ export const restoreCases: readonly SourceCase[] = [
       }
       await session.writeEntry(target, entry, one(whole));
       if (!(await session.isRestored(target, entry))) throw new Error(`${entry.key} is not said to be there after it was written`);
+      expectEqual(await session.isUnfinished(target), true, 'unfinished before the way back');
       await session.rollbackRestore(target);
+      expectEqual(await session.isUnfinished(target), false, 'unfinished after the way back');
       expectEqual(await scene.fixture.leftovers(target), [], 'left after the way back');
     },
   },
@@ -101,7 +103,9 @@ export const restoreCases: readonly SourceCase[] = [
       const target = (name: string, existing: RestoreTarget['existing']): RestoreTarget => scene.target(set, name, { existing, mapping: fixture.mapping });
       const first = target('cfirst', 'fail');
       await restore(session, set, first);
+      expectEqual(await session.isUnfinished(first), true, 'unfinished before the release');
       await session.releaseRestore(first);
+      expectEqual(await session.isUnfinished(first), false, 'unfinished after the release');
       expectEqual(await fixture.leftovers(first), [], 'left after the release');
       await fixture.change('mapped');
       const there = await fixture.fingerprint('mapped');

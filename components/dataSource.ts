@@ -166,6 +166,8 @@ export interface SourceSession<Selection = unknown> extends AsyncDisposable {
   commitRestore(target: RestoreTarget): Promise<{ readonly safetyPoint: string | undefined }>;
   /** The way back: undoes `commitRestore` if it happened and removes everything the restoration made. */
   rollbackRestore(target: RestoreTarget): Promise<void>;
+  /** Whether anything temporary of this restoration is at the target: what `rollbackRestore` or `releaseRestore` would remove. Changes nothing. */
+  isUnfinished(target: RestoreTarget): Promise<boolean>;
   /** Removes what is temporary after a success (scratch files, staging); never the safety point. */
   releaseRestore(target: RestoreTarget): Promise<void>;
 }

@@ -64,7 +64,7 @@ const scheduleSchema = z
   .superRefine((block, context) => {
     if ((block.every === undefined) === (block.cron === undefined)) context.addIssue({ code: 'custom', message: 'needs exactly one of every and cron' });
     if (block.cron !== undefined && block.at !== undefined) context.addIssue({ code: 'custom', path: ['at'], message: 'goes with every; a cron expression has its own time' });
-    if (block.every !== undefined && block.every < 60_000) context.addIssue({ code: 'custom', path: ['every'], message: 'must be at least 1m' });
+    if (block.every !== undefined && block.every < 10_000) context.addIssue({ code: 'custom', path: ['every'], message: 'must be at least 10s' });
     if (block.catchUp < 10_000) context.addIssue({ code: 'custom', path: ['catchUp'], message: 'must be at least 10s' });
   });
 

@@ -31,6 +31,18 @@ export const workflowIds = {
   schedule: (cluster: string, task: string) => `task/${cluster}/${task}`,
 } as const;
 
+/** Names of handles: the same for all sources of a run; readable in a list of snapshots. */
+export const handleNames = {
+  of: (task: string, runKey: string) => `mrs-backup.${handleNames.word(task)}.${runKey}`,
+  /** A task in the name of its handles. */
+  word: (task: string) => task.toLowerCase().replace(/[^a-z0-9-]/g, '-').slice(0, 30),
+  /** The task's word and the run's key; undefined for any other name. */
+  parse: (name: string): { readonly word: string; readonly runKey: string } | undefined => {
+    const [, word, runKey] = /^mrs-backup\.([a-z0-9-]{1,30})\.([0-9a-f]{8})$/.exec(name) ?? [];
+    return word === undefined || runKey === undefined ? undefined : { word, runKey };
+  },
+} as const;
+
 /** Queries every run answers. */
 export const queries = {
   /** → `RunProgress` (contracts/run.ts) of backup, restore, mirror and verify. */

@@ -10,6 +10,7 @@ const scripts = {
   test: (args) => ({ needs: [...servers, 'java'], commands: [...typeCheck, vitest(...args)] }),
   'test:fast': (args) => ({ needs: ['testServer', 'temporal'], commands: [...typeCheck, vitest('--project', 'fast', ...args)] }),
   'record-histories': (args) => ({ needs: [...servers, 'java'], commands: [['test/replay/record.ts', ...args]] }),
+  docs: (args) => ({ needs: [], commands: [['docs/write.ts', ...args]] }),
   typecheck: (args) => ({ needs: [], commands: typeCheck.map((command) => [...command, ...args]) }),
 };
 

@@ -129,10 +129,12 @@ export const readingCases: readonly ConformanceCase[] = [
       const put = errorOf(session.put(`${prefix}writer`, body(), sample, signal));
       await Promise.race([started.promise, put]);
       await new Promise((resolve) => setTimeout(resolve, 200));
+      const unfinished = await Array.fromAsync(other.unfinished(signal));
       const tooYoung = await other.sweep(60 * 60 * 1000, signal);
       const swept = await other.sweep(0, signal);
       goOn.resolve();
       const error = await put;
+      if (!swept.every((each) => unfinished.some(({ key: name }) => name === each))) throw new Error('what was swept was not listed as unfinished before');
       if (tooYoung.length > 0) throw new Error('a young temporary object was swept');
       if (swept.length === 0) throw new Error('the temporary object of a writer was not found');
       if (error === undefined) await expectObject(other, `${prefix}writer`, sample, signal);

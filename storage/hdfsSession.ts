@@ -5,26 +5,11 @@ import type { HdfsStatus, WebHdfs } from '../protocols/webhdfs/webHdfs.ts';
 import { WebHdfsError } from '../protocols/webhdfs/webHdfsError.ts';
 import { checkedBody } from './checkedBody.ts';
 import { hdfsFailure, isNotFound } from './hdfsFailure.ts';
+import type { HdfsSessionParts } from './hdfsSessionParts.ts';
 import { TEMPORARY_FOLDER, encodeKey } from './keyNames.ts';
-import { isOf, temporaryName } from './temporaryName.ts';
+import { beginningOf, isOf, temporaryName } from './temporaryName.ts';
 import { listTree, type TreeChild } from './listTree.ts';
-import type { ByteRange, PutExpectation, StorageSession, StoredObject } from './storageDriver.ts';
-
-/** What an open HDFS destination knows. The client is closed with the session. */
-export interface HdfsSessionParts {
-  /** Whose temporary files are made. */
-  readonly writer: string | undefined;
-  readonly client: WebHdfs;
-  /** Absolute, without a slash at the end. */
-  readonly root: string;
-  /** How to name the destination in messages. */
-  readonly shown: string;
-  /** Inode of the root: HDFS makes missing parents by itself, so a root that was removed would come back in silence. */
-  readonly rootId: number;
-  readonly blockSize: number;
-  readonly bytesPerChecksum: number;
-  readonly replication: number;
-}
+import type { ByteRange, PutExpectation, StorageSession, StoredObject, UnfinishedObject } from './storageDriver.ts';
 
 const FILE_MODE = '600';
 const FOLDER_MODE = '700';
@@ -147,6 +132,13 @@ export class HdfsSession implements StorageSession {
       freeBytes: least(remaining, hasQuota ? quota.spaceQuota - quota.spaceConsumed : undefined),
       totalBytes: least(capacity, hasQuota ? quota.spaceQuota : undefined),
     };
+  }
+
+  async *unfinished(signal?: AbortSignal): AsyncGenerator<UnfinishedObject> {
+    await this.#assertRoot(signal);
+    for await (const { name, isFolder, length } of this.#children(TEMPORARY_FOLDER, signal)) {
+      if (!isFolder) yield { key: `${TEMPORARY_FOLDER}/${name}`, length: length ?? 0, ...beginningOf(name) };
+    }
   }
 
   async sweep(olderThanMs: number, signal?: AbortSignal): Promise<readonly string[]> {

@@ -71,17 +71,17 @@ export function throttled(session: StorageSession, limiter: Limiter): StorageSes
 }
 
 /** Requests begun and bytes moved, by verb. */
-export type StorageCounts = Record<'put' | 'get' | 'stat' | 'list' | 'remove' | 'space' | 'sweep', { requests: number; bytes: number; failures: number }>;
+export type StorageCounts = Record<'put' | 'get' | 'stat' | 'list' | 'remove' | 'space' | 'unfinished' | 'sweep', { requests: number; bytes: number; failures: number }>;
 
 /** All zero. */
 export function emptyCounts(): StorageCounts {
   const zero = (): StorageCounts['put'] => ({ requests: 0, bytes: 0, failures: 0 });
-  return { put: zero(), get: zero(), stat: zero(), list: zero(), remove: zero(), space: zero(), sweep: zero() };
+  return { put: zero(), get: zero(), stat: zero(), list: zero(), remove: zero(), space: zero(), unfinished: zero(), sweep: zero() };
 }
 
 /** The same session; what passes is added to `counts`. */
 export function metered(session: StorageSession, counts: StorageCounts): StorageSession {
-  async function* counted<T>(verb: 'put' | 'get' | 'list', items: readonly T[] | AsyncIterable<T>, bytes: (item: T) => number): AsyncGenerator<T> {
+  async function* counted<T>(verb: 'put' | 'get' | 'list' | 'unfinished', items: readonly T[] | AsyncIterable<T>, bytes: (item: T) => number): AsyncGenerator<T> {
     for await (const item of items) {
       counts[verb].bytes += bytes(item);
       yield item;
@@ -96,7 +96,7 @@ export function metered(session: StorageSession, counts: StorageCounts): Storage
       throw error;
     }
   }
-  async function* stream<T>(verb: 'get' | 'list', items: () => AsyncIterable<T>, bytes: (item: T) => number): AsyncGenerator<T> {
+  async function* stream<T>(verb: 'get' | 'list' | 'unfinished', items: () => AsyncIterable<T>, bytes: (item: T) => number): AsyncGenerator<T> {
     counts[verb].requests++;
     try {
       yield* counted(verb, items(), bytes);
@@ -112,6 +112,7 @@ export function metered(session: StorageSession, counts: StorageCounts): Storage
     list: (prefix, signal) => stream('list', () => session.list(prefix, signal), () => 0),
     remove: (key, signal) => call('remove', () => session.remove(key, signal)),
     space: (signal) => call('space', () => session.space(signal)),
+    unfinished: (signal) => stream('unfinished', () => session.unfinished(signal), () => 0),
     sweep: (olderThanMs, signal) => call('sweep', () => session.sweep(olderThanMs, signal)),
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
@@ -133,6 +134,7 @@ function passing(session: StorageSession): StorageSession {
     list: (...args) => session.list(...args),
     remove: (...args) => session.remove(...args),
     space: (...args) => session.space(...args),
+    unfinished: (...args) => session.unfinished(...args),
     sweep: (...args) => session.sweep(...args),
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };

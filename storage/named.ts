@@ -28,6 +28,7 @@ export function named(session: StorageSession, destination: string): StorageSess
     list: (...args) => toldOf(session.list(...args)),
     remove: (...args) => told(() => session.remove(...args)),
     space: (...args) => told(() => session.space(...args)),
+    unfinished: (...args) => toldOf(session.unfinished(...args)),
     sweep: (...args) => told(() => session.sweep(...args)),
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };

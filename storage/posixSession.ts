@@ -5,11 +5,12 @@ import { dirname } from 'node:path';
 import { Failure } from '../contracts/failure.ts';
 import { checkedBody } from './checkedBody.ts';
 import { TEMPORARY_FOLDER, encodeKey } from './keyNames.ts';
-import { isOf, temporaryName } from './temporaryName.ts';
+import { beginningOf, isOf, temporaryName } from './temporaryName.ts';
 import { listTree, type TreeChild } from './listTree.ts';
 import { ignoreExisting, isAbsence, syncFolder, writeAll } from './posixCalls.ts';
 import { posixFailure, systemErrorName } from './posixFailure.ts';
-import type { ByteRange, PutExpectation, StorageSession, StoredObject } from './storageDriver.ts';
+import type { RootIdentity } from './rootIdentity.ts';
+import type { ByteRange, PutExpectation, StorageSession, StoredObject, UnfinishedObject } from './storageDriver.ts';
 
 /** Larger is no faster, smaller is. */
 const READ_BYTES = 1024 * 1024;
@@ -40,14 +41,6 @@ export async function openPosixSession(root: string, shown: string, writer?: str
     await handle.close();
     throw posixFailure(error, shown);
   }
-}
-
-interface RootIdentity {
-  readonly root: string;
-  readonly shown: string;
-  readonly writer: string | undefined;
-  readonly dev: bigint;
-  readonly ino: bigint;
 }
 
 class PosixSession implements StorageSession {
@@ -156,6 +149,17 @@ class PosixSession implements StorageSession {
     await this.#assertRoot();
     const { bavail, blocks, bsize } = await this.#io(this.#identity.shown, () => fs.statfs(this.#at('')));
     return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+  }
+
+  async *unfinished(signal?: AbortSignal): AsyncGenerator<UnfinishedObject> {
+    signal?.throwIfAborted();
+    await this.#assertRoot();
+    for await (const { name, isFolder } of this.#children(TEMPORARY_FOLDER)) {
+      signal?.throwIfAborted();
+      const key = `${TEMPORARY_FOLDER}/${name}`;
+      const length = isFolder ? undefined : await this.#measure(key);
+      if (length !== undefined) yield { key, length, ...beginningOf(name) };
+    }
   }
 
   async sweep(olderThanMs: number, signal?: AbortSignal): Promise<readonly string[]> {

@@ -48,6 +48,16 @@ export interface StoredObject {
   readonly length: number;
 }
 
+/** An object that is being written, or that its writer left when it died. */
+export interface UnfinishedObject {
+  readonly key: string;
+  readonly length: number;
+  /** The session's `writer` that began it; undefined for one without. */
+  readonly writer: string | undefined;
+  /** By the clock of the writer; undefined when its name does not tell. */
+  readonly begunAt: Date | undefined;
+}
+
 /** What the writer promises about an object; the driver refuses anything else. */
 export interface PutExpectation {
   readonly length: number;
@@ -80,6 +90,8 @@ export interface StorageSession extends AsyncDisposable {
   remove(key: string, signal?: AbortSignal): Promise<void>;
   /** Free and total bytes for this user; `undefined` where the medium does not say. Never a guess. */
   space(signal?: AbortSignal): Promise<{ readonly freeBytes: number | undefined; readonly totalBytes: number | undefined }>;
+  /** Temporary objects, whoever's: what `sweep` would look at. In any order. */
+  unfinished(signal?: AbortSignal): AsyncIterable<UnfinishedObject>;
   /** Removes temporary objects of writers that died: older than `olderThanMs`, or of the session's own `writer`. Returns their keys, at most 1,000 a call. */
   sweep(olderThanMs: number, signal?: AbortSignal): Promise<readonly string[]>;
 }

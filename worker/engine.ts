@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import getPort from 'get-port';
 import { searchAttributes } from '../contracts/names.ts';
 import { Failure } from '../contracts/failure.ts';
-import { identify, isAlive, type ProcessIdentity } from './processIdentity.ts';
+import { endProcess, identify, type ProcessIdentity } from './processIdentity.ts';
 
 const run = promisify(execFile);
 /** Runs stay visible for a month; what must outlive that is in the repository's history. */
@@ -32,8 +32,9 @@ export interface EngineOptions {
 /** The embedded engine: Temporal's dev server on a database file. Ready when this returns. */
 export async function startEngine(options: EngineOptions): Promise<{ readonly record: EngineRecord; readonly child: ChildProcess }> {
   await mkdir(options.stateFolder, { recursive: true });
-  await stopLeftEngine(options.stateFolder);
   const before = await readEngineRecord(options.stateFolder);
+  // An engine whose `up` was killed may still hold the database file.
+  if (before !== undefined) await endProcess(before.process, 5_000);
   const port = options.port ?? (await getPort({ port: portOf(before?.address) }));
   const uiPort = options.uiPort ?? (await getPort({ port: portOf(before?.uiUrl), exclude: [port] }));
   const log = await open(join(options.stateFolder, 'engine.log'), 'a');
@@ -44,6 +45,7 @@ export async function startEngine(options: EngineOptions): Promise<{ readonly re
     ...Object.entries(searchAttributes).flatMap(([name, type]) => ['--search-attribute', `${name}=${cliType(type)}`]),
   ], { stdio: ['ignore', log.fd, log.fd], env: { ...process.env, HOME: process.env['HOME'] ?? options.stateFolder } });
   await log.close();
+  guard(child);
   const address = `127.0.0.1:${port}`;
   const record: EngineRecord = { address, uiUrl: `http://127.0.0.1:${uiPort}`, process: await identify(child.pid ?? 0) };
   await waitUntilReady(options, child, address);
@@ -60,13 +62,14 @@ export async function readEngineRecord(stateFolder: string): Promise<EngineRecor
   }
 }
 
-/** An engine whose `up` was killed still holds the database file. */
-async function stopLeftEngine(stateFolder: string): Promise<void> {
-  const left = (await readEngineRecord(stateFolder))?.process;
-  if (left === undefined || left.startedAt === null || !(await isAlive(left))) return;
-  process.kill(left.pid, 'SIGTERM');
-  for (let waited = 0; waited < 50 && (await isAlive(left)); waited++) await sleep(100);
-  if (await isAlive(left)) process.kill(left.pid, 'SIGKILL');
+/** Ends the engine when this process is gone, however it ended: the guard's input is closed then. It outlives the Ctrl-C that its group gets. */
+function guard(engine: ChildProcess): void {
+  const watcher = spawn('/bin/sh', ['-c', 'trap "" INT TERM HUP; read -r _; kill -TERM "$1"', 'engine-guard', String(engine.pid)], { stdio: ['pipe', 'ignore', 'ignore'] });
+  // Without a guard the next start ends what is left.
+  watcher.on('error', () => undefined);
+  watcher.stdin.on('error', () => undefined);
+  watcher.unref();
+  engine.once('exit', () => watcher.kill('SIGKILL'));
 }
 
 async function waitUntilReady(options: EngineOptions, child: ChildProcess, address: string): Promise<void> {

@@ -11,6 +11,7 @@ import { createSecretReader } from '../config/secrets.ts';
 import { clusterQueue, controlQueue } from '../contracts/names.ts';
 import { drivers } from '../storage/drivers.ts';
 import { readEngineRecord } from './engine.ts';
+import { engineState } from './engineState.ts';
 import { productVersion } from './productVersion.ts';
 import { workerLog } from './workerLog.ts';
 import { workflowBundle } from './workflowBundle.ts';
@@ -24,7 +25,7 @@ const env = process.env;
 const location = { file: values.config, env };
 const config = await loadConfig(location);
 const stateFolder = resolve(values.state ?? config.engine.state);
-const address = env['TEMPORAL_ADDRESS'] ?? config.engine.address ?? (await readEngineRecord(stateFolder))?.address;
+const address = env['TEMPORAL_ADDRESS'] ?? config.engine.address ?? (await readEngineRecord(await engineState(stateFolder)))?.address;
 if (address === undefined) {
   process.stderr.write('error[E_ENGINE_UNREACHABLE]: no engine is named and none runs here\nhint: start it with: mrs-backup up\n');
   process.exit(6);
@@ -58,10 +59,14 @@ const workers = await Promise.all([
 ]);
 
 // Whoever started this worker is gone: nobody would stop it.
-process.once('disconnect', () => { for (const worker of workers) worker.shutdown(); });
-process.send?.('ready');
+const shutDown = (): void => { for (const worker of workers) worker.shutdown(); };
+process.once('disconnect', shutDown);
+if (process.connected) process.send?.('ready', undefined, undefined, () => undefined);
 try {
-  await Promise.all(workers.map((worker) => worker.run()));
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  // It may be gone already, since before this process listened.
+  if (process.send !== undefined && !process.connected) shutDown();
+  await running;
 } finally {
   await connection.close();
   for (const handles of held.values()) for (const handle of handles.values()) await handle[Symbol.asyncDispose]();

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A process, told apart from a later one of the same number. */
 export interface ProcessIdentity {
@@ -19,6 +20,15 @@ export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
   }
   return identity.startedAt === null || (await startTime(identity.pid)) === identity.startedAt;
+}
+
+/** Ends exactly this process if it still runs: SIGTERM, and SIGKILL after a while. */
+export async function endProcess(identity: ProcessIdentity, graceMs: number): Promise<void> {
+  // Where a later process of the same number cannot be told apart, none is ended.
+  if (identity.startedAt === null || !(await isAlive(identity))) return;
+  process.kill(identity.pid, 'SIGTERM');
+  for (let waitedMs = 0; waitedMs < graceMs && (await isAlive(identity)); waitedMs += 100) await sleep(100);
+  if (await isAlive(identity)) process.kill(identity.pid, 'SIGKILL');
 }
 
 async function startTime(pid: number): Promise<string | null> {

@@ -9,14 +9,15 @@ const healthyMs = 30_000;
 /**
  * Keeps a process running: started again when it dies, with growing pauses when it dies at once.
  * `stop` ends it for good: SIGTERM, and SIGKILL after `graceMs`.
+ * @param ending when aborted, what ends stays ended: at a terminal Ctrl-C reaches the process too.
  */
-export function supervise(name: string, start: () => Promise<ChildProcess>, say: (line: string) => void): { readonly started: Promise<void>; stop(graceMs: number): Promise<void> } {
+export function supervise(name: string, start: () => Promise<ChildProcess>, say: (line: string) => void, ending: AbortSignal): { readonly started: Promise<void>; stop(graceMs: number): Promise<void> } {
   let stopping = false;
   let child: ChildProcess | undefined;
   const { promise: started, resolve, reject } = Promise.withResolvers<void>();
   const ended = (async () => {
     let pauseMs = firstPauseMs;
-    for (let first = true; !stopping; first = false) {
+    for (let first = true; !stopping && !ending.aborted; first = false) {
       const begunMs = Date.now();
       try {
         child = await start();
@@ -31,10 +32,10 @@ export function supervise(name: string, start: () => Promise<ChildProcess>, say:
       resolve();
       const running = child;
       if (running !== undefined && running.exitCode === null && running.signalCode === null) await new Promise<void>((done) => running.once('exit', () => done()));
-      if (stopping) return;
+      if (stopping || ending.aborted) return;
       if (Date.now() - begunMs > healthyMs) pauseMs = firstPauseMs;
       say(`${name} ended (${running?.signalCode ?? running?.exitCode ?? 'not started'}); starting it again`);
-      await sleep(pauseMs);
+      await sleep(pauseMs, undefined, { signal: ending }).catch(() => undefined);
       pauseMs = Math.min(pauseMs * 2, longestPauseMs);
     }
   })();

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { Failure } from '../contracts/failure.ts';
+import { claimState } from './claimState.ts';
 import { forgetEngine, startEngine, type EngineRecord } from './engine.ts';
-import { identify, isAlive, type ProcessIdentity } from './processIdentity.ts';
+import { endProcess, identify, type ProcessIdentity } from './processIdentity.ts';
 import { supervise } from './supervise.ts';
 import { projectFolder, temporalBinary } from './toolPaths.ts';
 
@@ -30,9 +31,15 @@ export interface UpOptions {
  * Returns when `signal` is aborted and everything has ended. Runs that were unfinished go on at the next start.
  */
 export async function up(options: UpOptions): Promise<void> {
-  const stateFolder = options.state ?? options.config.engine.state;
-  await mkdir(stateFolder, { recursive: true });
-  await claim(stateFolder);
+  const configured = options.config.engine.state;
+  const stateFolder = resolve(options.state ?? configured);
+  await using claims = new AsyncDisposableStack();
+  claims.defer(await claimState(stateFolder, stateFolder));
+  // Commands know only the configuration's folder.
+  if (stateFolder !== configured) claims.defer(await claimState(configured, stateFolder).catch(unreachableThere(configured, options.say)));
+  // A worker whose `up` was killed ends by itself; two of them would share the scratch folder.
+  const left = await readWorker(stateFolder);
+  if (left !== undefined) await endProcess(left, workerGraceMs);
   const elsewhere = options.env['TEMPORAL_ADDRESS'] ?? options.config.engine.address;
   let record: EngineRecord | undefined;
   const engine = elsewhere !== undefined ? undefined : supervise('the engine', async () => {
@@ -41,7 +48,7 @@ export async function up(options: UpOptions): Promise<void> {
     });
     record = started.record;
     return started.child;
-  }, options.say);
+  }, options.say, options.signal);
   try {
     await engine?.started;
     const address = elsewhere ?? record!.address;
@@ -58,7 +65,7 @@ export async function up(options: UpOptions): Promise<void> {
         child.once('exit', () => done());
       });
       return child;
-    }, options.say);
+    }, options.say, options.signal);
     try {
       await worker.started;
       options.say('worker ready');
@@ -70,18 +77,20 @@ export async function up(options: UpOptions): Promise<void> {
   } finally {
     await engine?.stop(engineGraceMs);
     await forgetEngine(stateFolder);
-    await rm(join(stateFolder, 'up.json'), { force: true });
   }
 }
 
-/** One `up` per state folder. */
-async function claim(stateFolder: string): Promise<void> {
-  const path = join(stateFolder, 'up.json');
-  const other = await readFile(path, 'utf8').then((text) => JSON.parse(text) as ProcessIdentity, () => undefined);
-  if (other !== undefined && (await isAlive(other))) {
-    throw new Failure('E_BUSY', `mrs-backup up runs already on ${stateFolder} (process ${other.pid})`, { hint: 'use the one that runs, or another --state folder' });
-  }
-  await writeFile(path, JSON.stringify(await identify(process.pid)));
+/** A folder that this user may not write to: the engine runs all the same, but must be named to commands. */
+function unreachableThere(folder: string, say: (line: string) => void): (error: unknown) => () => Promise<void> {
+  return (error) => {
+    if (error instanceof Failure || !['EACCES', 'EROFS', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    say(`${folder} (engine.state) cannot be written to: other commands find this engine by TEMPORAL_ADDRESS only`);
+    return async () => undefined;
+  };
+}
+
+async function readWorker(stateFolder: string): Promise<ProcessIdentity | undefined> {
+  return await readFile(join(stateFolder, 'worker.json'), 'utf8').then((text) => JSON.parse(text) as ProcessIdentity, () => undefined);
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

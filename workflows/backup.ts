@@ -1,7 +1,7 @@
 import { CancellationScope, isCancellation, setCurrentDetails, startChild, workflowInfo } from '@temporalio/workflow';
 import type { BackupPlan, CopyTask, FoundParent, PlannedSource, RunRef } from '../contracts/activities.ts';
 import type { Handle } from '../contracts/handle.ts';
-import { workflowIds } from '../contracts/names.ts';
+import { handleNames, workflowIds } from '../contracts/names.ts';
 import type { BackupOutcome, BackupRequest, DestinationRef, ParentRef, RunFailure, SourceOutcome } from '../contracts/run.ts';
 import { copySource, type CopySourceResult } from './copySource.ts';
 import { holdInstance } from './holdInstance.ts';
@@ -90,7 +90,7 @@ async function preflight(plan: BackupPlan): Promise<{ readonly repositories: Rea
 /** Seconds: one consistency point for all sources, in the order of the plan (what points before what is pointed at). */
 async function takeHandles(run: RunRef, plan: BackupPlan, taken: { ref: PlannedSource; handle: Handle }[]): Promise<void> {
   for (const ref of plan.sources) {
-    const handle = await onCluster(plan.cluster, 'brief', 'backup').takeHandle(run, ref, handleName(plan, run));
+    const handle = await onCluster(plan.cluster, 'brief', 'backup').takeHandle(run, ref, handleNames.of(plan.task, run.runKey));
     taken.push({ ref, handle });
   }
 }
@@ -225,11 +225,6 @@ function report(run: RunRef, plan: BackupPlan, story: Story, recoveryPoint: stri
 function runRef(): RunRef {
   const info = workflowInfo();
   return { runId: info.workflowId, runKey: runKey() };
-}
-
-/** One name for all sources of a run; readable in a list of snapshots. */
-function handleName(plan: BackupPlan, run: RunRef): string {
-  return `mrs-backup.${plan.task.toLowerCase().replace(/[^a-z0-9-]/g, '-').slice(0, 30)}.${run.runKey}`;
 }
 
 /** The last thing a run says of itself in the Temporal UI. */

@@ -4,6 +4,7 @@ import { destinationCommands } from './commands/destinationCommands.ts';
 import { mirrorCommands } from './commands/mirrorCommands.ts';
 import { notBuilt } from './commands/notBuilt.ts';
 import { upCommand, workerCommand } from './commands/partCommands.ts';
+import { reapCommand } from './commands/reapCommand.ts';
 import { restorationCommands } from './commands/restorationCommands.ts';
 import { runCommands } from './commands/runCommands.ts';
 import { setCommands } from './commands/setCommands.ts';
@@ -29,6 +30,6 @@ export const nouns: readonly Noun[] = [
 export const singleCommands: readonly CommandSpec[] = [
   upCommand,
   workerCommand,
-  notBuilt('reap', 'List and remove leftovers of dead runs', ['reap', 'reap --output json'], 'reap'),
+  reapCommand,
   notBuilt('server', 'The API and the dashboard', ['server', 'server --config /etc/mrs-backup.yaml'], 'server'),
 ];

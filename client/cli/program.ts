@@ -30,18 +30,18 @@ export function createProgram(nouns: readonly Noun[], single: readonly CommandSp
     .configureOutput({ outputError: () => undefined, writeErr: () => undefined });
   addGlobalOptions(program);
   program.addHelpText('after', '\nExamples:\n  mrs-backup up --state /var/lib/mrs-backup\n  mrs-backup task run nightly\n');
-  for (const spec of single) add(program, spec, '');
+  for (const spec of single) add(program, spec);
   for (const noun of nouns) {
     const command = program.command(noun.name).description(noun.description);
     prepare(command);
     const [first, second] = noun.verbs;
     command.addHelpText('after', `\nExamples:\n${[first, second ?? first].flatMap((verb) => (verb === undefined ? [] : [`  mrs-backup ${verb.examples[verb === first && second === undefined ? 1 : 0]}\n`])).join('')}${second === undefined ? `  mrs-backup ${first?.examples[0]}\n` : ''}`);
-    for (const verb of noun.verbs) add(command, verb, `${noun.name} `);
+    for (const verb of noun.verbs) add(command, verb);
   }
   return program;
 }
 
-function add(parent: Command, spec: CommandSpec, _noun: string): void {
+function add(parent: Command, spec: CommandSpec): void {
   const command = parent.command(spec.usage).description(spec.description);
   prepare(command);
   for (const option of spec.options ?? []) command.addOption(option);
@@ -57,9 +57,15 @@ function prepare(command: Command): void {
 }
 
 function addGlobalOptions(command: Command): void {
-  command
-    .addOption(new Option('--config <file>', 'configuration (else $MRS_BACKUP_CONFIG, else ./mrs-backup.yaml)'))
-    .addOption(new Option('--output <format>', 'how results are printed').choices(['text', 'json', 'jsonl']))
-    .addOption(new Option('--quiet', 'no progress, no notes'))
-    .addOption(new Option('--no-color', 'no colours').default(undefined));
+  for (const option of globalOptions()) command.addOption(option);
+}
+
+/** Of every command. */
+export function globalOptions(): readonly Option[] {
+  return [
+    new Option('--config <file>', 'configuration (else $MRS_BACKUP_CONFIG, else ./mrs-backup.yaml)'),
+    new Option('--output <format>', 'how results are printed (else text)').choices(['text', 'json', 'jsonl']),
+    new Option('--quiet', 'no progress, no notes'),
+    new Option('--no-color', 'no colours (NO_COLOR does the same)').default(undefined),
+  ];
 }

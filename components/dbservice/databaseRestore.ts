@@ -124,3 +124,15 @@ export async function actualName(access: PgAccess, target: RestoreTarget, databa
     return (await databaseState(client, one.final))?.name;
   });
 }
+
+/** Whether a database is on the server that this restoration made and that still has its mark: loaded or being loaded, or put in place and not released. */
+export async function hasMarked(access: PgAccess, target: RestoreTarget): Promise<boolean> {
+  return withConnection(access, access.instance.database, application, async (client) => {
+    for (const { work, final } of databasesOf(target)) {
+      const loaded = await databaseState(client, work);
+      if (loaded && (loaded.comment === null || isMarked(loaded, 'restoring', target.name) || isMarked(loaded, 'restored', target.name))) return true;
+      if (isMarked(await databaseState(client, final), 'restored', target.name)) return true;
+    }
+    return false;
+  });
+}

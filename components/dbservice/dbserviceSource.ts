@@ -8,7 +8,7 @@ import type { DataSource, PlanReport, RestorePlanPart, RestoreTarget, SourceCont
 import { comparableOf, CompareDump, type CompareIndex } from './compareDump.ts';
 import { covered } from './covered.ts';
 import type { DumpedFile } from './fileList.ts';
-import { actualName, checkRestore, commitDatabases, loadStaged, rollbackDatabases, settleComments } from './databaseRestore.ts';
+import { actualName, checkRestore, commitDatabases, hasMarked, loadStaged, rollbackDatabases, settleComments } from './databaseRestore.ts';
 import { dbserviceInstance, dbserviceSelection, type DbserviceInstance, type DbserviceSelection } from './dbserviceInstance.ts';
 import type { DumpFolder } from './dumpDatabase.ts';
 import { describeDumps } from './dumpServer.ts';
@@ -218,6 +218,11 @@ class DbserviceSession implements SourceSession<DbserviceSelection> {
     await this.#forgetComparison(target);
     await rollbackDatabases(this.#access, target, this.#staging(target));
     await removeFolder(this.#staging(target));
+  }
+
+  async isUnfinished(target: RestoreTarget): Promise<boolean> {
+    for (const folder of [this.#staging(target), this.#comparison(target).folder]) if (await stat(folder).then(() => true, () => false)) return true;
+    return hasMarked(this.#access, target);
   }
 
   async releaseRestore(target: RestoreTarget): Promise<void> {

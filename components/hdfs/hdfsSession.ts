@@ -107,6 +107,10 @@ export function createHdfsSession(connection: Connection): SourceSession<HdfsSel
 
     commitRestore: (target) => atEdge(() => commitRestore(connection, target)),
     rollbackRestore: (target) => atEdge(() => rollbackRestore(connection, target)),
+    isUnfinished: (target) => atEdge(async () => {
+      for (const unit of unitsOf(target)) if ((await client.statusOrUndefined(unit.staging)) !== undefined) return true;
+      return false;
+    }),
     async releaseRestore(target) {
       await atEdge(async () => {
         for (const unit of unitsOf(target)) await client.delete(unit.staging, { recursive: true });

@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { answers } from '../../client/answers/answers.ts';
 import { nouns, singleCommands } from '../../client/cli/commands.ts';
+import { captured } from './captured.ts';
+import { runCommandLine } from '../../client/cli/runCommandLine.ts';
 
 const main = fileURLToPath(new URL('../../client/cli/main.ts', import.meta.url));
 let folder = '';
@@ -27,8 +30,20 @@ tasks:
 
 afterAll(async () => rm(folder, { recursive: true, force: true }));
 
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The command in this process: everything but the start of one. */
+async function cli(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  const { result, ...written } = await captured(folder, env, () => runCommandLine(args));
+  return { code: result, ...written };
+}
+
 /** The command as a shell would start it, without a terminal. */
-async function cli(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<{ code: number; stdout: string; stderr: string }> {
+async function shell(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
   const { TEMPORAL_ADDRESS: _, MRS_BACKUP_CONFIG: __, NO_COLOR: ___, FORCE_COLOR: ____, ...rest } = process.env;
   return await new Promise((done) => {
     execFile(process.execPath, [main, ...args], { cwd: folder, env: { ...rest, ...env } }, (error, stdout, stderr) => done({ code: error === null ? 0 : Number(error.code), stdout, stderr }));
@@ -44,6 +59,17 @@ describe('every command explains itself', () => {
     const examples = stdout.slice(stdout.indexOf('Examples:')).split('\n').filter((line) => line.startsWith(`  mrs-backup ${words.join(' ')}`));
     expect(examples.length).toBeGreaterThanOrEqual(2);
     expect(new Set(examples).size).toBe(examples.length);
+  });
+
+  test('as a process too', async () => {
+    const [help, none] = await Promise.all([shell(['task', 'run', '--help']), shell([])]);
+    expect(help).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('mrs-backup task run nightly --full') });
+    expect(none).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/^error\[E_USAGE\]: a command is missing\nhint: /) });
+  });
+
+  test('and says in which form it answers', () => {
+    const built = [...singleCommands.map((spec) => ['', spec] as const), ...nouns.flatMap((noun) => noun.verbs.map((spec) => [`${noun.name} `, spec] as const))].filter(([, spec]) => !spec.description.includes('not built yet'));
+    expect(Object.keys(answers).sort()).toEqual(built.map(([noun, spec]) => `${noun}${spec.usage.split(' ')[0]}`).filter((name) => name !== 'up' && name !== 'worker').sort());
   });
 });
 
@@ -70,7 +96,7 @@ describe('usage', () => {
     expect(lines[1]).toMatch(hint);
   });
 
-  test.each([['drill', 'run', 'nightly'], ['reap'], ['server'], ['set', 'diff', 'A', 'B'], ['set', 'keep', 'A'], ['set', 'delete', 'A'], ['set', 'expire']])('%s %s is not built and says so', async (...args) => {
+  test.each([['drill', 'run', 'nightly'], ['server'], ['set', 'diff', 'A', 'B'], ['set', 'keep', 'A'], ['set', 'delete', 'A'], ['set', 'expire']])('%s %s is not built and says so', async (...args) => {
     const { code, stdout, stderr } = await cli([...args, '--output', 'json']);
     expect(code).toBe(2);
     expect(stderr).toMatch(/^error\[E_NOT_BUILT\]: /);
@@ -86,7 +112,7 @@ describe('usage', () => {
   });
 
   test('no colour without a terminal', async () => {
-    const { stdout } = await cli(['support', 'show']);
+    const { stdout } = await shell(['support', 'show']);
     expect(stdout).toContain('refused');
     expect(stdout).not.toContain('\u001b[');
   });
@@ -100,7 +126,7 @@ describe('configuration', () => {
   });
 
   test('a bad file names every problem with its line, and no secret', async () => {
-    const { code, stdout, stderr } = await cli(['config', 'check', '--config', 'bad.yaml', '--output', 'json']);
+    const { code, stdout, stderr } = await shell(['config', 'check', '--config', 'bad.yaml', '--output', 'json']);
     expect(code).toBe(2);
     const { ok, problems } = JSON.parse(stdout) as { ok: boolean; problems: { path: string; line: number }[] };
     expect(ok).toBe(false);
@@ -126,8 +152,17 @@ describe('configuration', () => {
 });
 
 describe('without an engine', () => {
-  test.each([['task', 'list'], ['task', 'apply'], ['task', 'run', 'nightly'], ['run', 'list'], ['run', 'show', 'x'], ['restoration', 'list'], ['mirror', 'compare', '--from', 'prod', '--to', 'prod']])('%s %s ends with exit code 6 and says how to start it', async (...args) => {
-    const { code, stderr } = await cli([...args, '--config', 'good.yaml'], { TEMPORAL_ADDRESS: '127.0.0.1:1' });
+  const commands = [['task', 'list'], ['task', 'apply'], ['task', 'run', 'nightly'], ['run', 'list'], ['run', 'show', 'x'], ['restoration', 'list'], ['reap'], ['mirror', 'compare', '--from', 'prod', '--to', 'prod']];
+
+  test('every command that needs one ends with exit code 6 and says how to start it', async () => {
+    // Each waits for an answer that does not come: all at once.
+    const ended = await captured(folder, { TEMPORAL_ADDRESS: '127.0.0.1:1' }, () => Promise.all(commands.map((args) => runCommandLine([...args, '--config', 'good.yaml']))));
+    expect(ended.result).toEqual(commands.map(() => 6));
+    expect(ended.stderr.match(/^error\[E_ENGINE_UNREACHABLE\]: .*\nhint: .*mrs-backup up/gm)).toHaveLength(commands.length);
+  }, 20_000);
+
+  test('as a process too', async () => {
+    const { code, stderr } = await shell(['task', 'list', '--config', 'good.yaml'], { TEMPORAL_ADDRESS: '127.0.0.1:1' });
     expect(stderr).toMatch(/^error\[E_ENGINE_UNREACHABLE\]: .*\nhint: .*mrs-backup up/);
     expect(code).toBe(6);
   }, 20_000);

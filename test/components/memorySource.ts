@@ -109,6 +109,7 @@ export class MemoryService {
         if (target.mode === 'beside' && staging.loaded) this.places[placeOf(target)]?.clear();
         this.staged.delete(target.name);
       },
+      isUnfinished: async (target) => this.staged.has(target.name),
       releaseRestore: async (target) => void this.staged.delete(target.name),
       [Symbol.asyncDispose]: async () => undefined,
     };

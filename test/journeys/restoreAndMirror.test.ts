@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { answers } from '../../client/answers/answers.ts';
 import { connectDbservice } from '../../lab/dbservice.ts';
 import { loseDatabase, loseDirectory } from '../../lab/damage.ts';
 import { changeSampleData, makeSampleData } from '../../lab/sampleData.ts';
@@ -103,6 +104,7 @@ describe('a mirrored cluster', () => {
   it('holds the same afterwards, entry by entry and byte by byte', async () => {
     const outcome = await journey.product.json<RestoreAnswer & { parity?: { equal: boolean }[] }>(['mirror', 'run', '--from', 'prod', '--to', 'standby']);
     expect(outcome.outcome).toBe('restored');
+    expect(answers['mirror run']!.safeParse(outcome).error).toBeUndefined();
     await using a = journey.hdfs('hdfs-a');
     await using b = journey.hdfs('hdfs-b');
     expect(Object.fromEntries(await picture(b, '/data'))).toEqual(Object.fromEntries(await picture(a, '/data')));

@@ -60,7 +60,7 @@ for (const [name, defect] of Object.entries(defects)) {
       const real = await localDir.open({ type: 'LocalDir', path: folder, allowRootFileSystem: true }, { name: 'vault', readSecret: async () => '' });
       const rest: StorageSession = {
         put: (...args) => real.put(...args), get: (...args) => real.get(...args), stat: (...args) => real.stat(...args), list: (...args) => real.list(...args),
-        remove: (...args) => real.remove(...args), space: (...args) => real.space(...args), sweep: (...args) => real.sweep(...args), [Symbol.asyncDispose]: () => real[Symbol.asyncDispose](),
+        remove: (...args) => real.remove(...args), space: (...args) => real.space(...args), unfinished: (...args) => real.unfinished(...args), sweep: (...args) => real.sweep(...args), [Symbol.asyncDispose]: () => real[Symbol.asyncDispose](),
       };
       return { ...rest, ...defect(real) };
     };

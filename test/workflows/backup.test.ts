@@ -113,18 +113,6 @@ describe('a backup run', () => {
   });
 });
 
-describe('whatever step fails', () => {
-  const steps = ['takeHandle', 'beginSet', 'findParent', 'planShards', 'copyShard', 'checkShard', 'buildIndex', 'sealSet', 'verifySet'] as const;
-  it.each(steps)('%s failing for good leaves nothing behind but what was sealed', async (step) => {
-    const { outcome, error, world } = await run({ [step]: () => { throw failure('E_SOURCE_DENIED', `${step} refused`); } });
-    expect(outcome === undefined ? error : outcome.outcome).toSatisfy((value: unknown) => value instanceof WorkflowFailedError || value === 'partial');
-    expect(world.staging.size).toBe(0);
-    if (world.sealed.size === 0) expect([...world.handles]).toEqual([]);
-    // What is sealed stays, whatever came after; nothing else is there.
-    expect([...world.begun].sort()).toEqual([...world.sealed].sort());
-  });
-});
-
 describe('an operator', () => {
   it('cancels: handles are given back, nothing is sealed, staging is gone', async () => {
     const scripted = scriptedActivities({ copyShard: () => untilCancelled() });

@@ -14,8 +14,7 @@ export const upCommand: CommandSpec = {
     const config = await context.config();
     const { up } = await import('../../../worker/up.ts');
     const stop = new AbortController();
-    process.on('SIGINT', () => stop.abort());
-    process.on('SIGTERM', () => stop.abort());
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort());
     await up({ config, state: typeof options['state'] === 'string' ? options['state'] : undefined, env: process.env, say: (line) => context.say(line), signal: stop.signal });
   },
 };

@@ -83,7 +83,7 @@ export const setCommands: Noun = {
     },
     {
       usage: 'extract <set> <source> <paths...>',
-      description: 'Write files of a set into a local folder, without any cluster; the source is named hdfs or hdfs@hacluster; exit code 3 when something did not come out',
+      description: 'Write files of a set into a local folder, without any cluster; the source is named hdfs or hdfs@hacluster; exit code 3 when some could not be written',
       options: [...where(), option('--to <folder>', 'where to').makeOptionMandatory()],
       examples: ['set extract 20261124T010000Z-1a2b3c4d hdfs@hacluster /data/sales --to out --destination vault', 'set extract 20261124T010000Z-1a2b3c4d dbservice databases/hivemeta --to out --destination /backup --output json'],
       async action(context, [setId = '', source = '', ...paths], options) {
@@ -97,7 +97,11 @@ export const setCommands: Noun = {
         }
         await using pool = createFramePool({ threads: 2 });
         const result = await interruptible((signal) => extractEntries(opened.repository, pool, { setId, source: one.source, instance: one.instance, paths, to: String(options['to']), signal }), 'what was written so far is whole; start it again');
-        await context.output.result({ setId, ...result }, () => [`${setId}: ${result.files} files, ${bytesText(result.bytes)} in ${String(options['to'])}`, ...result.failed.map((each) => `not extracted: ${each.key}: ${each.reason}`), ...(result.failedTotal > result.failed.length ? [`and ${result.failedTotal - result.failed.length} more`] : [])].join('\n'));
+        await context.output.result({ setId, ...result }, () => [
+          `${setId}: ${result.files} files, ${bytesText(result.bytes)} in ${String(options['to'])}${result.failedTotal === 0 ? '' : `; ${result.failedTotal} entries could not be extracted`}`,
+          ...result.failed.slice(0, 20).map((each) => `  ${each.key}: ${each.reason}`),
+          ...(result.failedTotal > 20 ? [`  and ${result.failedTotal - 20} more`] : []),
+        ].join('\n'));
         if (result.failedTotal > 0) throw new ExitCode(3);
       },
     },

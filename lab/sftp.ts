@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { chown, mkdir, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { userInfo } from 'node:os';
@@ -52,8 +52,9 @@ export async function answersAsSsh(port: number): Promise<boolean> {
   });
 }
 
-/** Debian keeps libraries in folders named after the machine. */
+/** Debian keeps libraries in folders named after the machine. A linked OpenSSH of the system brings none. */
 function libraryFolders(tool: string): string[] {
   const below = join(tool, 'usr', 'lib');
+  if (!existsSync(below)) return [];
   return readdirSync(below, { withFileTypes: true }).filter((each) => each.isDirectory() && each.name.includes('linux')).map((each) => join(below, each.name));
 }

@@ -24,6 +24,7 @@ const READ_ONLY_FLAG = 1;
 /** One SFTP channel: its requests as promises. They end in `SftpStatus`, or in a failure when the channel is no more. */
 export class SftpChannel {
   readonly #sftp: SFTPWrapper;
+  readonly #gather: () => void;
   readonly #lost: (error: unknown) => Failure;
   readonly #pending = new Set<(reason: Failure) => void>();
   #ended: Failure | undefined;
@@ -33,9 +34,13 @@ export class SftpChannel {
   readonly readBytes: number;
   readonly writeBytes: number;
 
-  /** @param lost the failure of a request that got no answer */
-  constructor(sftp: SFTPWrapper, lost: (error: unknown) => Failure) {
+  /**
+   * @param gather called before a request is sent
+   * @param lost the failure of a request that got no answer
+   */
+  constructor(sftp: SFTPWrapper, gather: () => void, lost: (error: unknown) => Failure) {
     this.#sftp = sftp;
+    this.#gather = gather;
     this.#lost = lost;
     const { _extensions: extensions, _maxReadLen: readBytes, _maxWriteLen: writeBytes } = sftp as unknown as Offered;
     this.offers = { posixRename: extensions['posix-rename@openssh.com'] === '1', fsync: extensions['fsync@openssh.com'] === '1', statvfs: extensions['statvfs@openssh.com'] === '2' };
@@ -97,6 +102,7 @@ export class SftpChannel {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {
       this.#pending.add(reject);
+      this.#gather();
       send((error, value) => {
         this.#pending.delete(reject);
         if (error === undefined || error === null) return resolve(value as T);

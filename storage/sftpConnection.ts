@@ -18,6 +18,7 @@ export class SftpConnection {
   /** The server refused another channel: those there are have to do. */
   #refused = false;
   #lost: Failure | undefined;
+  #gathering = false;
 
   constructor(server: DialledServer, options: { readonly shown: string; readonly channels: number; readonly timeoutSeconds: number }) {
     this.#server = server;
@@ -26,6 +27,8 @@ export class SftpConnection {
     const { client, socket } = server;
     client.on('error', (error) => this.#end(sftpConnectionFailure(error, options.shown)));
     client.on('close', () => this.#end(this.#failureOf(new Error('the connection was closed'))));
+    // An answer makes room for more of what waits to be sent.
+    socket.prependListener('data', () => this.#gather());
     this.#watch(options.timeoutSeconds);
     if (socket.destroyed) this.#end(this.#failureOf(new Error('the connection was closed')));
   }
@@ -72,7 +75,7 @@ export class SftpConnection {
         this.#server.client.sftp((error, wrapper) => {
           this.#onLoss.delete(reject);
           if (error !== undefined && error !== null) reject(this.#failureOf(new Error(`the server opens no SFTP channel: ${error.message}`)));
-          else resolve(new SftpChannel(wrapper, (cause) => this.#failureOf(cause)));
+          else resolve(new SftpChannel(wrapper, () => this.#gather(), (cause) => this.#failureOf(cause)));
         });
       } catch (error) {
         this.#onLoss.delete(reject);
@@ -85,6 +88,17 @@ export class SftpConnection {
   }
 
   readonly #onLoss = new Set<(reason: Failure) => void>();
+
+  /** ssh2 writes the four parts of every packet one by one: what is written in one turn of the event loop calls the system once. */
+  #gather(): void {
+    if (this.#gathering) return;
+    this.#gathering = true;
+    this.#server.socket.cork();
+    setImmediate(() => {
+      this.#gathering = false;
+      this.#server.socket.uncork();
+    });
+  }
 
   /** A lost connection says why it was lost, whatever followed from it. */
   #failureOf(error: unknown): Failure {

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { chown, mkdir, writeFile } from 'node:fs/promises';
-import { createConnection } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { asNobody, labUser } from './asNobody.ts';
+import { greetingOf } from './greetingOf.ts';
 import type { LabServer, ServerPlace } from './labServer.ts';
 import { launch } from './processes.ts';
 import { makeSftpKeys, sftpFiles } from './sftpKeys.ts';
@@ -34,22 +34,14 @@ async function prepare(place: ServerPlace): Promise<void> {
   await makeSftpKeys(place);
   await writeFile(join(place.folder, 'sshd_config'), [
     `Port ${place.ports['port']}`, 'ListenAddress 127.0.0.1', `HostKey ${files.hostKey}`, `AuthorizedKeysFile ${files.authorizedKeys}`, 'PidFile none', 'UsePAM no', 'StrictModes no',
-    'PasswordAuthentication no', 'KbdInteractiveAuthentication no', 'MaxStartups 100', 'LogLevel INFO', 'DisableForwarding yes', 'PermitTTY no',
-    'Subsystem sftp internal-sftp', `ForceCommand internal-sftp -d ${files.data}`, '',
+    'PasswordAuthentication no', 'KbdInteractiveAuthentication no', 'MaxStartups 100', 'LogLevel VERBOSE', 'DisableForwarding yes', 'PermitTTY no',
+    `Subsystem sftp internal-sftp -d ${files.data}`, '',
   ].join('\n'));
 }
 
 /** Whether a server greets as SSH servers do. */
 export async function answersAsSsh(port: number): Promise<boolean> {
-  return await new Promise((resolve) => {
-    const socket = createConnection({ host: '127.0.0.1', port });
-    const answer = (yes: boolean): void => {
-      socket.destroy();
-      resolve(yes);
-    };
-    socket.setTimeout(2000, () => answer(false)).once('error', () => answer(false)).once('close', () => answer(false));
-    socket.once('data', (data) => answer(data.toString('latin1').startsWith('SSH-2.0-')));
-  });
+  return await greetingOf(port).then((line) => line.startsWith('SSH-2.0-'), () => false);
 }
 
 /** Debian keeps libraries in folders named after the machine. A linked OpenSSH of the system brings none. */

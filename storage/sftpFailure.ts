@@ -45,7 +45,7 @@ export async function sftpFailure(error: unknown, { what, bytes }: SftpAttempt, 
     return fail('E_DESTINATION_FULL', `${said}; its file system has ${now.freeFiles === 0 ? 'no room for another file' : `${now.freeBytes} bytes left`}`);
   }
   if (bytes === undefined) return fail('E_DESTINATION_UNREACHABLE', said, 'look into the log of the server; a run tries again by itself');
-  if (now === undefined) return fail('E_DESTINATION_FULL', `${said}, and not how much space it has`, 'a failing write is mostly a full disk or quota: make space at the destination; the run goes on by itself');
+  if (now === undefined) return fail('E_DESTINATION_FULL', `${said}, and not how much space it has`, 'mostly the disk or a quota is full, else the file system is read-only: look there, make space; the run goes on by itself');
   return fail('E_DESTINATION_UNREACHABLE', `${said}, although ${now.freeBytes} bytes are free`, 'a quota of the user, or a failing disk: look into the log of the server; a run tries again by itself');
 }
 

@@ -1,4 +1,3 @@
-import type { Stats } from 'ssh2';
 import type { SftpChannel } from './sftpChannel.ts';
 import { hasStatus, sftpCodes } from './sftpStatus.ts';
 
@@ -30,7 +29,11 @@ export async function replaceFile(channel: SftpChannel, from: string, to: string
       await channel.unlink(aside).catch(ignoreMissing);
       return;
     } catch (error) {
-      if (!hasStatus(error, sftpCodes.failure, sftpCodes.exists) || round >= ROUNDS || !isFile(await statusOf(channel, to))) throw error;
+      if (!hasStatus(error, sftpCodes.failure, sftpCodes.exists) || round >= ROUNDS) throw error;
+      const there = await channel.lstat(to).catch(() => undefined);
+      // Gone meanwhile: another writer is about to put his.
+      if (there === undefined) continue;
+      if (!there.isFile()) throw error;
     }
     // A writer that died here left its old object aside, but a newer one is in place.
     await channel.unlink(aside).catch(ignoreMissing);
@@ -38,14 +41,6 @@ export async function replaceFile(channel: SftpChannel, from: string, to: string
       if (!hasStatus(error, sftpCodes.noSuchFile, sftpCodes.failure, sftpCodes.exists)) throw error;
     });
   }
-}
-
-async function statusOf(channel: SftpChannel, path: string): Promise<Stats | undefined> {
-  return await channel.lstat(path).catch(() => undefined);
-}
-
-function isFile(status: Stats | undefined): boolean {
-  return status?.isFile() === true;
 }
 
 function ignoreMissing(error: unknown): void {

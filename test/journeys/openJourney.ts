@@ -1,7 +1,8 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parse, stringify } from 'yaml';
 import { connectDbservice } from '../../lab/dbservice.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { openProduct, type Product } from '../../lab/product.ts';
@@ -9,6 +10,12 @@ import { createWebHdfs } from '../../protocols/webhdfs/createWebHdfs.ts';
 import type { WebHdfs } from '../../protocols/webhdfs/webHdfs.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The configuration that the lab writes. */
+export interface LabDocument {
+  readonly destinations: Record<string, Record<string, unknown>>;
+  readonly tasks: Record<string, Record<string, unknown>>;
+}
 
 /** A lab, and mrs-backup running on it, of one test file's own. */
 export interface Journey {
@@ -22,11 +29,16 @@ export interface Journey {
   close(): Promise<void>;
 }
 
-export async function openJourney(servers: readonly string[]): Promise<Journey> {
+/** @param change what is to be different in the lab's configuration */
+export async function openJourney(servers: readonly string[], change?: (config: LabDocument, lab: Lab) => void): Promise<Journey> {
   const folder = await mkdtemp(join(tmpdir(), 'mrs-backup-journey-'));
   const lab = await createLab({ stateFolder: folder, toolsFolder: process.env['MRS_BACKUP_TOOLS'] ?? join(root, '.tools') });
   await lab.up(servers);
-  const product = openProduct(lab.config(), join(folder, 'engine'));
+  const document = parse(await readFile(lab.config(), 'utf8')) as LabDocument;
+  change?.(document, lab);
+  const config = join(folder, 'journey.yaml');
+  await writeFile(config, stringify(document, { aliasDuplicateObjects: false }));
+  const product = openProduct(config, join(folder, 'engine'));
   await product.up();
   const vault = join(folder, 'vault');
   return {

@@ -3,7 +3,7 @@ import { chown, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { asNobody, labUser } from './asNobody.ts';
-import { labSecret } from './labSecret.ts';
+import { secretFile } from './secretFile.ts';
 import type { LabServer, ServerPlace } from './labServer.ts';
 import { launch, runTool, type Launch } from './processes.ts';
 
@@ -48,7 +48,7 @@ export async function connectDbservice(place: ServerPlace, database = 'postgres'
 async function prepare(place: ServerPlace): Promise<void> {
   const data = join(place.folder, 'data');
   if (existsSync(data)) return;
-  const password = await labSecret(passwordFile(place));
+  const password = await secretFile(passwordFile(place));
   const fresh = join(place.folder, 'data.new');
   await rm(fresh, { recursive: true, force: true });
   await mkdir(fresh, { mode: 0o700 });
@@ -88,7 +88,7 @@ async function createDatabases(place: ServerPlace): Promise<void> {
   try {
     const has = async (sql: string, name: string) => (await client.query(sql, [name])).rowCount !== 0;
     for (const [database, { owner }] of Object.entries(databases)) {
-      const password = await labSecret(passwordFile(place, owner));
+      const password = await secretFile(passwordFile(place, owner));
       if (!(await has('select 1 from pg_roles where rolname = $1', owner))) await client.query(`create role ${owner} login password ${pg.escapeLiteral(password)}`);
       if (!(await has('select 1 from pg_database where datname = $1', database))) await client.query(`create database ${database} owner ${owner}`);
     }

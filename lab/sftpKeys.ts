@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
-import { labSecret } from './labSecret.ts';
+import { secretFile } from './secretFile.ts';
 import type { ServerPlace } from './labServer.ts';
 
 type Place = Pick<ServerPlace, 'name' | 'folder' | 'secretsFolder'>;
@@ -28,17 +28,17 @@ export function sftpFiles({ name, folder, secretsFolder }: Place) {
 /** Makes what is missing of it. */
 export async function makeSftpKeys(place: Place & Pick<ServerPlace, 'ports'>): Promise<void> {
   const files = sftpFiles(place);
-  await labSecret(files.password);
-  const passphrase = await labSecret(files.passphrase);
+  await secretFile(files.password);
+  const passphrase = await secretFile(files.passphrase);
   if (!existsSync(files.hostKey)) {
     const host = ssh2.utils.generateKeyPairSync('ed25519');
     await writeFile(files.knownHosts, `[127.0.0.1]:${place.ports['port']} ${publicPart(host.public)}\n`);
-    await labSecret(files.hostKey, () => host.private);
+    await secretFile(files.hostKey, () => host.private);
   }
   // Public halves are read again, so that a broken-off preparation is finished.
   const keys = [
-    await labSecret(files.key, () => ssh2.utils.generateKeyPairSync('ed25519').private),
-    await labSecret(files.lockedKey, () => ssh2.utils.generateKeyPairSync('ed25519', { passphrase, cipher: 'aes256-ctr', rounds: 16 }).private),
+    await secretFile(files.key, () => ssh2.utils.generateKeyPairSync('ed25519').private),
+    await secretFile(files.lockedKey, () => ssh2.utils.generateKeyPairSync('ed25519', { passphrase, cipher: 'aes256-ctr', rounds: 16 }).private),
   ].map((text) => ssh2.utils.parseKey(text, passphrase));
   await writeFile(files.authorizedKeys, keys.map((key) => {
     if (key instanceof Error) throw key;

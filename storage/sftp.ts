@@ -35,7 +35,7 @@ export const sftp: StorageDriver<SftpConfig> = {
   capabilities: { durable: true, space: true, offCluster: true, limits: {} },
 
   async open(place, context) {
-    const { openSftpSession } = await import('./openSftpSession.ts');
+    const { openSftpSession } = await import('./sftp/openSftpSession.ts');
     return await openSftpSession(place, context);
   },
 };

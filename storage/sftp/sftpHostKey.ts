@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { Failure } from '../contracts/failure.ts';
-import type { SftpConfig } from './sftp.ts';
+import { Failure } from '../../contracts/failure.ts';
+import type { SftpConfig } from '../sftp.ts';
 
 /** How the key that a server shows is judged. */
 export interface HostKeyRule {

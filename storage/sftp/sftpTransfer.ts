@@ -1,5 +1,5 @@
-import { Failure } from '../contracts/failure.ts';
-import { orAborted } from './orAborted.ts';
+import { Failure } from '../../contracts/failure.ts';
+import { orAborted } from '../orAborted.ts';
 import type { SftpChannel } from './sftpChannel.ts';
 import { hasStatus, sftpCodes } from './sftpStatus.ts';
 

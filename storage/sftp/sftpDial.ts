@@ -1,8 +1,8 @@
 import { createConnection, type Socket } from 'node:net';
 import ssh2, { type Client, type ConnectConfig } from 'ssh2';
-import { Failure } from '../contracts/failure.ts';
-import type { SecretReader } from '../contracts/secretReader.ts';
-import type { SftpConfig } from './sftp.ts';
+import { Failure } from '../../contracts/failure.ts';
+import type { SecretReader } from '../../contracts/secretReader.ts';
+import type { SftpConfig } from '../sftp.ts';
 import { sftpConnectionFailure } from './sftpFailure.ts';
 import { hostKeyRule } from './sftpHostKey.ts';
 

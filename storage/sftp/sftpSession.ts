@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Failure } from '../contracts/failure.ts';
-import { checkedBody } from './checkedBody.ts';
-import { TEMPORARY_FOLDER, encodeKey } from './keyNames.ts';
-import { listTree } from './listTree.ts';
-import { orAborted } from './orAborted.ts';
+import { Failure } from '../../contracts/failure.ts';
+import { checkedBody } from '../checkedBody.ts';
+import { TEMPORARY_FOLDER, encodeKey } from '../keyNames.ts';
+import { listTree } from '../listTree.ts';
+import { orAborted } from '../orAborted.ts';
 import type { SftpChannel } from './sftpChannel.ts';
 import type { SftpConnection } from './sftpConnection.ts';
 import { sftpFailure, type SftpAttempt } from './sftpFailure.ts';
@@ -14,8 +14,8 @@ import type { SftpLink } from './sftpLink.ts';
 import { asideOf, replaceFile } from './sftpReplace.ts';
 import { hasStatus, sftpCodes } from './sftpStatus.ts';
 import { readAhead, sendBlocks } from './sftpTransfer.ts';
-import type { ByteRange, PutExpectation, StorageSession, StoredObject } from './storageDriver.ts';
-import { isOf, temporaryName } from './temporaryName.ts';
+import type { ByteRange, PutExpectation, StorageSession, StoredObject } from '../storageDriver.ts';
+import { isOf, temporaryName } from '../temporaryName.ts';
 
 /** What an open SFTP destination knows. The link is closed with the session. */
 export interface SftpSessionParts {

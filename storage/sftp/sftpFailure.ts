@@ -1,5 +1,5 @@
-import { Failure } from '../contracts/failure.ts';
-import type { FailureCode } from '../contracts/failures.ts';
+import { Failure } from '../../contracts/failure.ts';
+import type { FailureCode } from '../../contracts/failures.ts';
 import type { FileSystemState } from './sftpChannel.ts';
 import { sftpCodes, SftpStatus } from './sftpStatus.ts';
 

@@ -1,6 +1,6 @@
-import { Failure } from '../contracts/failure.ts';
-import { TEMPORARY_FOLDER } from './keyNames.ts';
-import type { SftpConfig } from './sftp.ts';
+import { Failure } from '../../contracts/failure.ts';
+import { TEMPORARY_FOLDER } from '../keyNames.ts';
+import type { SftpConfig } from '../sftp.ts';
 import type { SftpChannel } from './sftpChannel.ts';
 import { SftpConnection } from './sftpConnection.ts';
 import { dialServer } from './sftpDial.ts';
@@ -9,7 +9,7 @@ import { SftpFolders, syncFolder } from './sftpFolders.ts';
 import { SftpLink } from './sftpLink.ts';
 import { SftpSession } from './sftpSession.ts';
 import { hasStatus, sftpCodes } from './sftpStatus.ts';
-import type { StorageCapabilities, StorageContext, StorageSession } from './storageDriver.ts';
+import type { StorageCapabilities, StorageContext, StorageSession } from '../storageDriver.ts';
 
 /**
  * Opens a folder of an SFTP server as a destination; makes it when only its last name is missing, and finds out what the server can do.

@@ -1,5 +1,5 @@
 import type { FileEntryWithStats, SFTPWrapper, Stats } from 'ssh2';
-import type { Failure } from '../contracts/failure.ts';
+import type { Failure } from '../../contracts/failure.ts';
 import { hasStatus, sftpCodes, SftpStatus } from './sftpStatus.ts';
 
 /** What a server tells of the file system below a path. */

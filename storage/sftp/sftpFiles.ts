@@ -1,5 +1,5 @@
 import type { FileEntryWithStats } from 'ssh2';
-import type { TreeChild } from './listTree.ts';
+import type { TreeChild } from '../listTree.ts';
 import type { SftpChannel } from './sftpChannel.ts';
 import { parentOf, type SftpFolders } from './sftpFolders.ts';
 import { asideOf, isAside } from './sftpReplace.ts';

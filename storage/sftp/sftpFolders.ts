@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { Failure } from '../contracts/failure.ts';
+import { Failure } from '../../contracts/failure.ts';
 import type { SftpChannel } from './sftpChannel.ts';
 import { hasStatus, sftpCodes } from './sftpStatus.ts';
 

@@ -1,4 +1,4 @@
-import type { Failure } from '../contracts/failure.ts';
+import type { Failure } from '../../contracts/failure.ts';
 import { SftpChannel } from './sftpChannel.ts';
 import type { DialledServer } from './sftpDial.ts';
 import { sftpConnectionFailure } from './sftpFailure.ts';

@@ -4,6 +4,7 @@ import { Failure } from '../../contracts/failure.ts';
 import type { SecretReader } from '../../contracts/secretReader.ts';
 import type { SftpConfig } from '../sftp.ts';
 import { sftpConnectionFailure } from './sftpFailure.ts';
+import { prepareKeys } from './prepareKeys.ts';
 import { hostKeyRule } from './sftpHostKey.ts';
 
 /** An SSH connection whose server is who it should be and knows us. */
@@ -32,6 +33,7 @@ export async function dialServer(place: SftpConfig, readSecret: SecretReader, sh
     await new Promise<void>((resolve, reject) => {
       // The agent may be missing and a key still fit: the last word is that of the server.
       client.on('error', (error) => (error as { level?: string }).level !== 'agent' && reject(error)).on('close', () => reject(new Error('the server closed the connection'))).on('ready', resolve);
+      client.on('handshake', () => prepareKeys(client));
       // Some servers only ask for the password, as for a question.
       client.on('keyboard-interactive', (_name, _instructions, _language, prompts, finish) => finish(prompts.map((each) => (each.echo === true ? '' : (login.password ?? '')))));
       client.connect({

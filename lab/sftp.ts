@@ -34,7 +34,9 @@ async function prepare(place: ServerPlace): Promise<void> {
   await makeSftpKeys(place);
   await writeFile(join(place.folder, 'sshd_config'), [
     `Port ${place.ports['port']}`, 'ListenAddress 127.0.0.1', `HostKey ${files.hostKey}`, `AuthorizedKeysFile ${files.authorizedKeys}`, 'PidFile none', 'UsePAM no', 'StrictModes no',
-    'PasswordAuthentication no', 'KbdInteractiveAuthentication no', 'MaxStartups 100', 'LogLevel VERBOSE', 'DisableForwarding yes', 'PermitTTY no',
+    'PasswordAuthentication no', 'KbdInteractiveAuthentication no', 'MaxStartups 100', 'LogLevel VERBOSE',
+    // Large objects cross an exchange of keys, as they do elsewhere after a gigabyte.
+    'RekeyLimit 24M', 'DisableForwarding yes', 'PermitTTY no',
     `Subsystem sftp internal-sftp -d ${files.data}`, '',
   ].join('\n'));
 }

@@ -27,12 +27,16 @@ export async function dialServer(place: SftpConfig, readSecret: SecretReader, sh
   const rule = await hostKeyRule(place, shown);
   const login = await loginOf(place, readSecret, shown);
   let refusal: Failure | undefined;
+  let agentError: Error | undefined;
   const client = new ssh2.Client();
   const socket = createConnection({ host: place.host, port: place.port, noDelay: true });
   try {
     await new Promise<void>((resolve, reject) => {
-      // The agent may be missing and a key still fit: the last word is that of the server.
-      client.on('error', (error) => (error as { level?: string }).level !== 'agent' && reject(error)).on('close', () => reject(new Error('the server closed the connection'))).on('ready', resolve);
+      client.on('error', (error) => {
+        // The agent may be missing and something else still fit: the last word is that of the server.
+        if ((error as { level?: string }).level === 'agent') agentError = error;
+        else reject(error);
+      }).on('close', () => reject(new Error('the server closed the connection'))).on('ready', resolve);
       client.on('handshake', () => prepareKeys(client));
       // Some servers only ask for the password, as for a question.
       client.on('keyboard-interactive', (_name, _instructions, _language, prompts, finish) => finish(prompts.map((each) => (each.echo === true ? '' : (login.password ?? '')))));
@@ -52,7 +56,9 @@ export async function dialServer(place: SftpConfig, readSecret: SecretReader, sh
     client.on('error', () => {});
     client.end();
     socket.destroy();
-    throw refusal ?? sftpConnectionFailure(error, shown);
+    const failure = refusal ?? sftpConnectionFailure(error, shown);
+    if (agentError === undefined || failure.code !== 'E_DESTINATION_DENIED') throw failure;
+    throw new Failure('E_SECRET', `the SSH agent of ${shown} does not answer: ${agentError.message}`, { hint: 'start the agent, or correct the path of its socket', cause: agentError });
   }
 }
 

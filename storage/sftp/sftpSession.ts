@@ -10,7 +10,7 @@ import type { SftpConnection } from './sftpConnection.ts';
 import { sftpFailure, type SftpAttempt } from './sftpFailure.ts';
 import { SftpFiles } from './sftpFiles.ts';
 import { parentOf, type SftpFolders } from './sftpFolders.ts';
-import type { SftpLink } from './sftpLink.ts';
+import type { SftpLease, SftpLink } from './sftpLink.ts';
 import { asideOf, replaceFile } from './sftpReplace.ts';
 import { hasStatus, sftpCodes } from './sftpStatus.ts';
 import { readAhead, sendBlocks } from './sftpTransfer.ts';
@@ -85,8 +85,7 @@ export class SftpSession implements StorageSession {
   async *get(key: string, range?: ByteRange, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     const what = this.#what(key);
     const path = encodeKey(key);
-    signal?.throwIfAborted();
-    using lease = await orAborted(this.#link.lease(), signal);
+    using lease = await this.#lease(signal);
     const { channel, connection } = lease;
     try {
       const handle = await orAborted(this.#files.open(channel, path), signal);
@@ -120,8 +119,7 @@ export class SftpSession implements StorageSession {
   }
 
   async *list(prefix: string, signal?: AbortSignal): AsyncGenerator<StoredObject> {
-    signal?.throwIfAborted();
-    using lease = await orAborted(this.#link.lease(), signal);
+    using lease = await this.#lease(signal);
     const { channel, connection } = lease;
     try {
       await orAborted(this.#assertRoot(channel, connection), signal);
@@ -194,10 +192,19 @@ export class SftpSession implements StorageSession {
     return channel.offers.statvfs && !channel.ended ? () => channel.statvfs(this.#folders.at('')) : undefined;
   }
 
+  async #lease(signal: AbortSignal | undefined): Promise<SftpLease> {
+    signal?.throwIfAborted();
+    const pending = this.#link.lease();
+    return await orAborted(pending, signal).catch((error: unknown) => {
+      // Who no longer waits does not use it either.
+      pending.then((lease) => lease[Symbol.dispose](), () => {});
+      throw error;
+    });
+  }
+
   /** Runs it on a channel; statuses become failures. */
   async #using<T>(attempt: SftpAttempt, signal: AbortSignal | undefined, work: (channel: SftpChannel, what: string, connection: SftpConnection) => Promise<T>): Promise<T> {
-    signal?.throwIfAborted();
-    using lease = await orAborted(this.#link.lease(), signal);
+    using lease = await this.#lease(signal);
     const { channel, connection } = lease;
     try {
       return await work(channel, attempt.what, connection);

@@ -67,7 +67,9 @@ describe('logging in', () => {
     } finally {
       child.kill('SIGKILL');
     }
-    await expect(openSftp(lab, 'sftp', { privateKey: undefined, agent })).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED' });
+    await expect(openSftp(lab, 'sftp', { privateKey: undefined, agent })).rejects.toMatchObject({ code: 'E_SECRET', message: expect.stringContaining('agent') });
+    await using despiteIt = await openSftp(lab, 'sftp-plain', { agent });
+    await putSample(despiteIt, 'despite');
   });
 
   test('with a wrong key or password is refused, and no secret is in the error', async () => {

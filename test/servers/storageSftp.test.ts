@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect, promisify } from 'node:util';
@@ -35,7 +35,7 @@ describe('every promise of a destination', () => {
     const results: ConformanceResult[] = [];
     for await (const result of checkDestination(() => openSftp(lab, 'sftp'), sftp.capabilities, { exclusive: true, listed: 100, largeBytes: 32 << 20 })) results.push(result);
     expect(results.filter(({ status }) => status !== 'passed')).toEqual([]);
-    expect(await readdir(files('sftp').data, { recursive: true })).toEqual(['vault', 'vault/.tmp']);
+    expect(await readdir(join(files('sftp').data, 'vault'), { recursive: true })).toEqual(['.tmp']);
     await using session = await openSftp(lab, 'sftp');
     expect(session.found).toEqual({ durable: true, space: true, limits: {} });
   });
@@ -46,6 +46,28 @@ describe('every promise of a destination', () => {
     expect(answer.cases.filter(({ status }) => status !== 'passed')).toMatchObject([{ name: 'space', status: 'unsupported', reason: expect.stringContaining('statvfs@openssh.com') }]);
     expect(await readdir(files('sftp-plain').data, { recursive: true })).toEqual(['mrs-backup', 'mrs-backup/.tmp']);
   });
+});
+
+test('a check that was killed leaves what the next one takes away', { timeout: 60_000 }, async () => {
+  const root = join(files('sftp').data, 'mrs-backup');
+  const { child, answer } = openProduct(lab.config(), join(folder, 'engine')).start(['destination', 'check', 'onsftp']);
+  const large = async (): Promise<string | undefined> => {
+    for (const name of await readdir(join(root, '.tmp')).catch(() => [])) if (((await stat(join(root, '.tmp', name)).catch(() => undefined))?.size ?? 0) > 1 << 20) return name;
+    return undefined;
+  };
+  await expect.poll(large, { timeout: 30_000, interval: 5 }).toBeDefined();
+  child.kill('SIGKILL');
+  await answer;
+  const left = (await readdir(root)).filter((name) => name.startsWith('.conformance-'));
+  expect(left).toHaveLength(1);
+  // Two days later.
+  await rename(join(root, left[0]!), join(root, left[0]!.replace(/\d{13}/, String(Date.now() - 2 * 86_400_000))));
+  for (const name of await readdir(join(root, '.tmp'))) await utimes(join(root, '.tmp', name), 1, 1);
+  // The next one takes the objects away before its first case, and what was half written in a later one.
+  for await (const _ of checkDestination(() => openSftp(lab, 'sftp', { path: 'mrs-backup' }), sftp.capabilities)) break;
+  await using session = await openSftp(lab, 'sftp', { path: 'mrs-backup' });
+  await session.sweep(86_400_000);
+  expect(await readdir(root, { recursive: true })).toEqual(['.tmp']);
 });
 
 describe('logging in', () => {

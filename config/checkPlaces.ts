@@ -106,6 +106,7 @@ function samePlace(a: DestinationConfig, b: DestinationConfig): boolean {
   const { path: pathA, ...serverA } = a.settings as { path?: unknown };
   const { path: pathB, ...serverB } = b.settings as { path?: unknown };
   if (typeof pathA !== 'string' || typeof pathB !== 'string') return false;
-  const endpoint = (server: object) => JSON.stringify((server as { webhdfs?: unknown }).webhdfs ?? server);
+  // How one logs in makes no other place of it; whom one logs in as may, as many servers give each user a tree of his own.
+  const endpoint = (server: { webhdfs?: unknown; host?: unknown; port?: unknown; user?: unknown }) => JSON.stringify(server.webhdfs ?? (server.host === undefined ? server : [server.host, server.port, server.user]));
   return endpoint(serverA) === endpoint(serverB) && (isBelow(pathA, pathB) || isBelow(pathB, pathA));
 }

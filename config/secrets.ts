@@ -12,8 +12,9 @@ const maximumBytes = 64 * 1024;
  * @param baseFolder relative files count from here: the configuration's folder.
  */
 export function createSecretReader(baseFolder: string, env: NodeJS.ProcessEnv = process.env): SecretReader {
-  return async (reference) => {
-    const value = 'file' in reference ? await firstLine(resolve(baseFolder, reference.file), reference) : env[reference.env];
+  return async (reference, extent = 'firstLine') => {
+    const text = 'file' in reference ? await textOf(resolve(baseFolder, reference.file), reference) : env[reference.env];
+    const value = 'file' in reference && extent === 'firstLine' ? text?.split('\n', 1)[0]?.replace(/\r$/, '') : text;
     if (value === undefined) throw new Failure('E_SECRET', `the environment variable of the secret is not set: ${describeReference(reference)}`, { hint: 'set it for the process that runs this: worker or command' });
     if (value === '') throw new Failure('E_SECRET', `the secret is empty: ${describeReference(reference)}`, { hint: 'put the secret into the first line' });
     return value;
@@ -25,7 +26,7 @@ export function describeReference(reference: SecretReference): string {
   return 'file' in reference ? `file ${reference.file}` : `env ${reference.env}`;
 }
 
-async function firstLine(path: string, reference: SecretReference): Promise<string> {
+async function textOf(path: string, reference: SecretReference): Promise<string> {
   try {
     await using handle = await open(path, 'r');
     const status = await handle.stat();
@@ -37,7 +38,7 @@ async function firstLine(path: string, reference: SecretReference): Promise<stri
     const { bytesRead } = await handle.read(buffer, 0, maximumBytes, 0);
     const text = buffer.toString('utf8', 0, bytesRead);
     buffer.fill(0);
-    return text.split('\n', 1)[0]?.replace(/\r$/, '') ?? '';
+    return text;
   } catch (error) {
     if (error instanceof Failure) throw error;
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';

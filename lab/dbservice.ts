@@ -1,12 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { chmod, chown, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
+import { asNobody, labUser } from './asNobody.ts';
+import { secretFile } from './secretFile.ts';
 import type { LabServer, ServerPlace } from './labServer.ts';
 import { launch, runTool, type Launch } from './processes.ts';
-
-const nobody = 65534;
 
 /** The metadata databases of the services in the lab. */
 export const databases: Readonly<Record<string, { readonly service: string; readonly owner: string }>> = {
@@ -49,13 +48,13 @@ export async function connectDbservice(place: ServerPlace, database = 'postgres'
 async function prepare(place: ServerPlace): Promise<void> {
   const data = join(place.folder, 'data');
   if (existsSync(data)) return;
-  const password = await secret(passwordFile(place));
+  const password = await secretFile(passwordFile(place));
   const fresh = join(place.folder, 'data.new');
   await rm(fresh, { recursive: true, force: true });
   await mkdir(fresh, { mode: 0o700 });
   const passwords = join(place.folder, 'password.new');
   await writeFile(passwords, password, { mode: 0o600 });
-  if (process.getuid?.() === 0) for (const path of [fresh, passwords]) await chown(path, nobody, nobody);
+  if (labUser !== undefined) for (const path of [fresh, passwords]) await chown(path, labUser.uid, labUser.gid);
   try {
     await runTool(postgres(place, 'initdb', 'initdb', ['-D', fresh, '-U', 'postgres', '--auth=scram-sha-256', `--pwfile=${passwords}`, '-E', 'UTF8', '--locale=C.UTF-8']));
   } finally {
@@ -64,24 +63,11 @@ async function prepare(place: ServerPlace): Promise<void> {
   await rename(fresh, data);
 }
 
-/**
- * initdb and the server refuse root: they run as nobody then, who may still pass through folders that only root may enter
- * (a checkout below /root or in a folder of `mktemp -d`).
- */
-const asNobody = ['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups', '--inh-caps=+dac_read_search,+dac_override', '--ambient-caps=+dac_read_search,+dac_override'];
-
+/** initdb and the server refuse root. */
 function postgres(place: ServerPlace, role: string, tool: string, args: readonly string[]): Launch {
   const path = join(postgresBinaries(place.toolsFolder), tool);
-  const [command, ...before] = process.getuid?.() === 0 ? [...asNobody, path] : [path];
-  return { command: command!, args: [...before, ...args], folder: place.folder, logFile: join(place.folder, `${role}.log`), env: { PATH: process.env['PATH'], HOME: place.folder, LC_ALL: 'C.UTF-8' } };
-}
-
-async function secret(file: string): Promise<string> {
-  if (existsSync(file)) return readFileSync(file, 'utf8');
-  const word = randomBytes(18).toString('base64url');
-  await writeFile(file, word, { mode: 0o600 });
-  await chmod(file, 0o600);
-  return word;
+  const [command, ...rest] = [...asNobody('dac_read_search', 'dac_override'), path, ...args];
+  return { command: command!, args: rest, folder: place.folder, logFile: join(place.folder, `${role}.log`), env: { PATH: process.env['PATH'], HOME: place.folder, LC_ALL: 'C.UTF-8' } };
 }
 
 async function isReady(place: ServerPlace): Promise<boolean> {
@@ -102,7 +88,7 @@ async function createDatabases(place: ServerPlace): Promise<void> {
   try {
     const has = async (sql: string, name: string) => (await client.query(sql, [name])).rowCount !== 0;
     for (const [database, { owner }] of Object.entries(databases)) {
-      const password = await secret(passwordFile(place, owner));
+      const password = await secretFile(passwordFile(place, owner));
       if (!(await has('select 1 from pg_roles where rolname = $1', owner))) await client.query(`create role ${owner} login password ${pg.escapeLiteral(password)}`);
       if (!(await has('select 1 from pg_database where datname = $1', database))) await client.query(`create database ${database} owner ${owner}`);
     }

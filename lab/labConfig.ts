@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { databases, passwordFile, postgresBinaries } from './dbservice.ts';
 import type { ServerPlace } from './labServer.ts';
+import { plainUsers } from './plainSftp.ts';
+import { sftpUser } from './sftp.ts';
+import { sftpFiles } from './sftpKeys.ts';
 import { sampleRoots } from './sampleRoots.ts';
 
 /** Server of each service instance, per cluster. */
@@ -46,7 +49,14 @@ export function labConfig(lab: LabConfig): string {
       vault: { type: 'LocalDir', path: join(lab.stateFolder, 'vault'), allowRootFileSystem: true },
       ...(places['hdfs-a'] !== undefined ? { onprod: { type: 'LocalHDFS', cluster: 'prod', instance: 'hacluster', path: '/mrs-backup' } } : {}),
       ...(places['hdfs-b'] !== undefined ? { onstandby: { type: 'RemoteHDFS', webhdfs: webhdfs('hdfs-b'), user, path: '/mrs-backup' } } : {}),
+      ...(places['sftp'] !== undefined ? { onsftp: sftpDestination(places['sftp'], { user: sftpUser, path: 'mrs-backup', privateKey: { file: sftpFiles(places['sftp']).key } }) } : {}),
+      ...(places['sftp-plain'] !== undefined ? { onplainsftp: sftpDestination(places['sftp-plain'], { user: plainUsers.password, path: '/mrs-backup', password: { file: sftpFiles(places['sftp-plain']).password } }) } : {}),
     },
     ...(sources.length > 0 ? { tasks: { nightly: { cluster: 'prod', sources, destinations: ['vault'], policy: { incremental: true } } } } : {}),
   }, { aliasDuplicateObjects: false });
+}
+
+/** A destination on an SFTP server of the lab, whose key is known from its file. */
+function sftpDestination(place: ServerPlace, login: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return { type: 'SFTP', host: '127.0.0.1', port: place.ports['port'], ...login, knownHosts: sftpFiles(place).knownHosts };
 }

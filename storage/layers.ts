@@ -106,6 +106,7 @@ export function metered(session: StorageSession, counts: StorageCounts): Storage
     }
   }
   return {
+    ...passing(session),
     put: (key, body, expected, signal) => call('put', () => session.put(key, counted('put', body, (chunk) => chunk.length), expected, signal)),
     get: (key, range, signal) => stream('get', () => session.get(key, range, signal), (chunk) => chunk.length),
     stat: (key, signal) => call('stat', () => session.stat(key, signal)),
@@ -114,7 +115,6 @@ export function metered(session: StorageSession, counts: StorageCounts): Storage
     space: (signal) => call('space', () => session.space(signal)),
     unfinished: (signal) => stream('unfinished', () => session.unfinished(signal), () => 0),
     sweep: (olderThanMs, signal) => call('sweep', () => session.sweep(olderThanMs, signal)),
-    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
 }
 
@@ -128,6 +128,7 @@ export function readOnly(session: StorageSession): StorageSession {
 
 function passing(session: StorageSession): StorageSession {
   return {
+    ...(session.found === undefined ? {} : { found: session.found }),
     put: (...args) => session.put(...args),
     get: (...args) => session.get(...args),
     stat: (...args) => session.stat(...args),

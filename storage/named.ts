@@ -22,6 +22,7 @@ export function named(session: StorageSession, destination: string): StorageSess
     }
   }
   return {
+    ...(session.found === undefined ? {} : { found: session.found }),
     put: (...args) => told(() => session.put(...args)),
     get: (...args) => toldOf(session.get(...args)),
     stat: (...args) => told(() => session.stat(...args)),

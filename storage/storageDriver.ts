@@ -71,6 +71,8 @@ export interface PutExpectation {
  * opened (unmounted, replaced), that is E_DESTINATION_UNREACHABLE, and nothing is written to what is there instead.
  */
 export interface StorageSession extends AsyncDisposable {
+  /** What this very server can or cannot do, where that differs from its driver's capabilities. */
+  readonly found?: Partial<Pick<StorageCapabilities, 'durable' | 'space' | 'limits'>>;
   /**
    * Stores an object, replacing one of the same key. Atomic: a reader sees the old object, none, or the whole new one, never a part.
    * Durable on return where the capability says so. Creates what is needed above the key. Safe to repeat, also concurrently.

@@ -31,7 +31,7 @@ export interface JourneyConfig {
 }
 
 /** @param configure changes the lab's configuration before mrs-backup starts. @param beforeUp prepares servers before they start. */
-export async function openJourney(servers: readonly string[], configure?: (config: JourneyConfig, folder: string) => Promise<void>, beforeUp?: (lab: Lab) => Promise<void>): Promise<Journey> {
+export async function openJourney(servers: readonly string[], configure?: (config: JourneyConfig, folder: string) => Promise<void> | void, beforeUp?: (lab: Lab) => Promise<void>): Promise<Journey> {
   const folder = await mkdtemp(join(tmpdir(), 'mrs-backup-journey-'));
   const lab = await createLab({ stateFolder: folder, toolsFolder: process.env['MRS_BACKUP_TOOLS'] ?? join(root, '.tools') });
   await beforeUp?.(lab);
@@ -68,7 +68,7 @@ export async function openJourney(servers: readonly string[], configure?: (confi
 }
 
 /** A configuration of the test's own, which later starts of servers do not write over. */
-async function configured(file: string, folder: string, configure: ((config: JourneyConfig, folder: string) => Promise<void>) | undefined): Promise<string> {
+async function configured(file: string, folder: string, configure: ((config: JourneyConfig, folder: string) => Promise<void> | void) | undefined): Promise<string> {
   if (configure === undefined) return file;
   const config = { tasks: {}, ...(parse(await readFile(file, 'utf8')) as Omit<JourneyConfig, 'tasks'>) };
   await configure(config, folder);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { connectDbservice } from '../../lab/dbservice.ts';
+import { greetingOf } from '../../lab/greetingOf.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { openProduct, type Product } from '../../lab/product.ts';
 import { makeSampleData } from '../../lab/sampleData.ts';
@@ -13,7 +14,7 @@ import { writeSupportProofs, type SupportProof } from '../../support/supportProo
 import { productVersion } from '../../worker/productVersion.ts';
 
 /** Every data source with every directory type that is built, as a user does it. Columns: type, destination of the lab's configuration. */
-const destinations = [['LocalDir', 'vault'], ['LocalHDFS', 'onprod'], ['RemoteHDFS', 'onstandby']] as const;
+const destinations = [['LocalDir', 'vault'], ['LocalHDFS', 'onprod'], ['RemoteHDFS', 'onstandby'], ['SFTP', 'onsftp']] as const;
 const sources = {
   hdfs: { source: 'hdfs', instance: 'hacluster', paths: ['/data'] },
   dbservice: { source: 'dbservice', databases: ['hivemeta', 'oozie'] },
@@ -30,7 +31,7 @@ const versions: Record<string, string> = {};
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'mrs-backup-pairs-'));
   lab = await createLab({ stateFolder: folder, toolsFolder: process.env['MRS_BACKUP_TOOLS'] ?? new URL('../../.tools', import.meta.url).pathname });
-  await lab.up(['hdfs-a', 'hdfs-b', 'dbservice']);
+  await lab.up(['hdfs-a', 'hdfs-b', 'dbservice', 'sftp']);
   hdfs = createWebHdfs({ urls: [lab.endpoints('hdfs-a')['webhdfs']!], user: userInfo().username });
   await makeSampleData(lab, { files: 40, largeBytes: 3 << 20, databases: ['hivemeta', 'oozie'], rows: 200 });
   const config = parse(await readFile(lab.config(), 'utf8')) as Record<string, unknown>;
@@ -39,6 +40,7 @@ beforeAll(async () => {
   product = openProduct(join(folder, 'pairs.yaml'), join(folder, 'engine'));
   await product.up();
   versions['hdfs'] = `Hadoop ${String((await hdfs.jmx('Hadoop:service=NameNode,name=NameNodeInfo'))[0]?.['SoftwareVersion'])}`;
+  versions['sftp'] = (await greetingOf(lab.place('sftp').ports['port']!)).replace(/^SSH-2\.0-(\w+)_(\S+).*$/, '$1 $2');
   versions['dbservice'] = `PostgreSQL ${(await sql<{ server_version: string }>('postgres', 'show server_version'))[0]!.server_version}`;
 }, 240_000);
 
@@ -115,7 +117,7 @@ test.each(pairs)('$source is backed up to $type, verified, restored beside and f
   expect(restored).toMatchObject({ outcome: 'restored', sources: [{ source, differences: 0, missing: 0 }] });
   expect(restored.sources[0]!.compared).toBeGreaterThan(10);
   await compareAndRemove[source]();
-  const server = type === 'LocalDir' ? [] : [versions['hdfs']!];
+  const server = { LocalDir: [], LocalHDFS: [versions['hdfs']!], RemoteHDFS: [versions['hdfs']!], SFTP: [versions['sftp']!] }[type];
   proved.push({ source, type, at: new Date().toISOString(), version: productVersion, servers: [...new Set([versions[source]!, ...server])].join(', ') });
 });
 

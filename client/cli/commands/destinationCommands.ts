@@ -21,7 +21,9 @@ export const destinationCommands: Noun = {
         const reports: { destination: string; type: string; capabilities: object; cases: { name: string; status: string; reason: string; seconds: number }[] }[] = [];
         for (const each of name === undefined ? Object.keys(config.destinations) : [name]) {
           const { type } = destinationOf(config, each);
-          const { capabilities } = findDriver(type);
+          await using session = await openSession(config, each);
+          // What this very server does not do, the driver's capabilities cannot know.
+          const capabilities = { ...findDriver(type).capabilities, ...session.found };
           const cases: (typeof reports)[number]['cases'] = [];
           await interruptible(async (signal) => {
             for await (const result of checkDestination(() => openSession(config, each), capabilities, { ...size, signal })) {

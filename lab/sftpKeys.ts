@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import ssh2 from 'ssh2';
+import { secretFile } from './secretFile.ts';
+import type { ServerPlace } from './labServer.ts';
+
+type Place = Pick<ServerPlace, 'name' | 'folder' | 'secretsFolder'>;
+
+/** Files of an SSH server: its own key, and what its users log in with. */
+export function sftpFiles({ name, folder, secretsFolder }: Place) {
+  const secret = (what: string): string => join(secretsFolder, `${name}.${what}`);
+  return {
+    hostKey: join(folder, 'host_key'),
+    authorizedKeys: join(folder, 'authorized_keys'),
+    /** One line, for the user's known hosts. */
+    knownHosts: join(folder, 'known_hosts'),
+    /** What the server shows of the system. */
+    data: join(folder, 'data'),
+    key: secret('key'),
+    lockedKey: secret('locked-key'),
+    passphrase: secret('passphrase'),
+    password: secret('password'),
+  };
+}
+
+/** Makes what is missing of it. */
+export async function makeSftpKeys(place: Place & Pick<ServerPlace, 'ports'>): Promise<void> {
+  const files = sftpFiles(place);
+  await secretFile(files.password);
+  const passphrase = await secretFile(files.passphrase);
+  if (!existsSync(files.hostKey)) {
+    const host = ssh2.utils.generateKeyPairSync('ed25519');
+    await writeFile(files.knownHosts, `[127.0.0.1]:${place.ports['port']} ${publicPart(host.public)}\n`);
+    await secretFile(files.hostKey, () => host.private);
+  }
+  // Public halves are read again, so that a broken-off preparation is finished.
+  const keys = [
+    await secretFile(files.key, () => ssh2.utils.generateKeyPairSync('ed25519').private),
+    await secretFile(files.lockedKey, () => ssh2.utils.generateKeyPairSync('ed25519', { passphrase, cipher: 'aes256-ctr', rounds: 16 }).private),
+  ].map((text) => ssh2.utils.parseKey(text, passphrase));
+  await writeFile(files.authorizedKeys, keys.map((key) => {
+    if (key instanceof Error) throw key;
+    return `${key.type} ${key.getPublicSSH().toString('base64')}\n`;
+  }).join(''));
+}
+
+/** The fingerprint of the server's key, as OpenSSH shows it. */
+export async function sftpFingerprint(place: Place): Promise<string> {
+  const key = ssh2.utils.parseKey(await readFile(sftpFiles(place).hostKey));
+  if (key instanceof Error) throw key;
+  return `SHA256:${createHash('sha256').update(key.getPublicSSH()).digest('base64').replace(/=+$/, '')}`;
+}
+
+function publicPart(line: string): string {
+  return line.split(' ').slice(0, 2).join(' ');
+}

@@ -1,0 +1,74 @@
+import { Failure } from '../../contracts/failure.ts';
+import { TEMPORARY_FOLDER } from '../keyNames.ts';
+import type { SftpConfig } from '../sftp.ts';
+import type { SftpChannel } from './sftpChannel.ts';
+import { SftpConnection } from './sftpConnection.ts';
+import { dialServer } from './sftpDial.ts';
+import { sftpFailure } from './sftpFailure.ts';
+import { SftpFolders, syncFolder } from './sftpFolders.ts';
+import { SftpLink } from './sftpLink.ts';
+import { SftpSession } from './sftpSession.ts';
+import { hasStatus, sftpCodes } from './sftpStatus.ts';
+import type { StorageCapabilities, StorageContext, StorageSession } from '../storageDriver.ts';
+
+/**
+ * Opens a folder of an SFTP server as a destination; makes it when only its last name is missing, and finds out what the server can do.
+ * @throws Failure as of `StorageDriver.open`
+ */
+export async function openSftpSession(place: SftpConfig, { name, readSecret, writer, mustExist }: StorageContext): Promise<StorageSession> {
+  const root = place.path === '/' ? '/' : place.path.replace(/^(\.\/+)+(?=.)/, '').replace(/\/+$/, '');
+  const shown = `destination ${name} (${place.user}@${place.host}:${place.port}, ${root})`;
+  const link = new SftpLink(async () => new SftpConnection(await dialServer(place, readSecret, shown), { shown, channels: place.channels, timeoutSeconds: place.timeoutSeconds }));
+  try {
+    using lease = await link.lease();
+    const { channel, connection } = lease;
+    try {
+      await prepareRoot(channel, root, mustExist === true, shown);
+      const folders = new SftpFolders(root, channel.offers.fsync && (await canSync(channel, root)));
+      await folders.make(channel, TEMPORARY_FOLDER).catch((error: unknown) => {
+        // A destination may be open for reading only: who writes is told.
+        if (!hasStatus(error, sftpCodes.denied, sftpCodes.failure, sftpCodes.writeProtected)) throw error;
+      });
+      const session = new SftpSession({ link, folders, shown, writer, found: findings(channel, folders) });
+      if (channel.offers.statvfs) session.recognise(connection, (await channel.statvfs(root)).id);
+      return session;
+    } catch (error) {
+      throw await sftpFailure(error, { what: shown }, channel.offers.statvfs ? () => channel.statvfs(root) : undefined);
+    }
+  } catch (error) {
+    await link[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function prepareRoot(channel: SftpChannel, root: string, mustExist: boolean, shown: string): Promise<void> {
+  const statusOf = async () => await channel.stat(root).catch((error: unknown) => {
+    if (hasStatus(error, sftpCodes.noSuchFile, sftpCodes.noSuchPath)) return undefined;
+    throw error;
+  });
+  let status = await statusOf();
+  if (status === undefined) {
+    if (mustExist) throw new Failure('E_DESTINATION_PATH', `${shown} is gone`);
+    await channel.mkdir(root, 0o700).catch(async (error: unknown) => {
+      if (hasStatus(error, sftpCodes.noSuchFile, sftpCodes.noSuchPath)) {
+        throw new Failure('E_DESTINATION_PATH', `${shown} is not there, nor is the folder above it`, { hint: 'make the folder above it on the server, and let the user write there; a path without "/" in front counts from where the server puts the user', cause: error });
+      }
+      // Somebody else may be making it too.
+      if ((await statusOf()) === undefined) throw error;
+    });
+    status = await statusOf();
+  }
+  if (status?.isDirectory() !== true) throw new Failure('E_DESTINATION_PATH', `${shown} is not a folder`);
+}
+
+/** Whether the server synchronizes folders, too: else a published name may be lost with the power. */
+async function canSync(channel: SftpChannel, root: string): Promise<boolean> {
+  return await syncFolder(channel, root).then(() => true, (error: unknown) => {
+    if (hasStatus(error, sftpCodes.failure, sftpCodes.denied, sftpCodes.unsupported, sftpCodes.badMessage)) return false;
+    throw error;
+  });
+}
+
+function findings({ offers }: SftpChannel, folders: SftpFolders): Partial<Pick<StorageCapabilities, 'durable' | 'space' | 'limits'>> {
+  return { durable: folders.syncs, space: offers.statvfs, limits: offers.statvfs ? {} : { space: 'the server does not tell its space (no statvfs@openssh.com)' } };
+}

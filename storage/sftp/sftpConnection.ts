@@ -1,0 +1,132 @@
+import type { Failure } from '../../contracts/failure.ts';
+import { SftpChannel } from './sftpChannel.ts';
+import type { DialledServer } from './sftpDial.ts';
+import { sftpConnectionFailure } from './sftpFailure.ts';
+
+/** How often it is looked whether anything came back. */
+const WATCH_MS = 500;
+/** How long a good-bye may take. */
+const GOODBYE_MS = 1000;
+
+/** One connection with its channels. It ends for good when it is lost; who needs another one dials again (sftpLink.ts). */
+export class SftpConnection {
+  readonly #server: DialledServer;
+  readonly #shown: string;
+  readonly #mostChannels: number;
+  readonly #channels: SftpChannel[] = [];
+  #opening: Promise<SftpChannel> | undefined;
+  /** The server refused another channel: those there are have to do. */
+  #refused = false;
+  #lost: Failure | undefined;
+  #gathering = false;
+
+  constructor(server: DialledServer, options: { readonly shown: string; readonly channels: number; readonly timeoutSeconds: number }) {
+    this.#server = server;
+    this.#shown = options.shown;
+    this.#mostChannels = options.channels;
+    const { client, socket } = server;
+    client.on('error', (error) => this.#end(sftpConnectionFailure(error, options.shown)));
+    client.on('close', () => this.#end(this.#failureOf(new Error('the connection was closed'))));
+    // An answer makes room for more of what waits to be sent.
+    socket.prependListener('data', () => this.#gather());
+    this.#watch(options.timeoutSeconds);
+    if (socket.destroyed) this.#end(this.#failureOf(new Error('the connection was closed')));
+  }
+
+  get lost(): boolean {
+    return this.#lost !== undefined;
+  }
+
+  /** A channel, the least busy one. Another one is opened beside when all are busy; nobody waits for it but who has none. */
+  async channel(): Promise<SftpChannel> {
+    for (let i = this.#channels.length - 1; i >= 0; i--) if (this.#channels[i]!.ended) this.#channels.splice(i, 1);
+    const least = this.#channels.reduce<SftpChannel | undefined>((best, each) => (best === undefined || each.users < best.users ? each : best), undefined);
+    if (least === undefined) return await this.#another();
+    if (least.users > 0 && !this.#refused && this.#channels.length < this.#mostChannels) {
+      void this.#another().catch(() => {
+        this.#refused = true;
+      });
+    }
+    return least;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { client, socket } = this.#server;
+    this.#end(this.#failureOf(new Error('the session is closed')));
+    if (socket.destroyed) return;
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    client.end();
+    const timer = setTimeout(() => socket.destroy(), GOODBYE_MS);
+    await closed;
+    clearTimeout(timer);
+  }
+
+  async #another(): Promise<SftpChannel> {
+    return await (this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
+    }));
+  }
+
+  async #open(): Promise<SftpChannel> {
+    if (this.#lost !== undefined) throw this.#lost;
+    const channel = await new Promise<SftpChannel>((resolve, reject) => {
+      this.#onLoss.add(reject);
+      try {
+        this.#server.client.sftp((error, wrapper) => {
+          this.#onLoss.delete(reject);
+          if (error !== undefined && error !== null) reject(this.#failureOf(new Error(`the server opens no SFTP channel: ${error.message}`)));
+          else resolve(new SftpChannel(wrapper, () => this.#gather(), (cause) => this.#failureOf(cause)));
+        });
+      } catch (error) {
+        this.#onLoss.delete(reject);
+        reject(this.#failureOf(error));
+      }
+    });
+    this.#channels.push(channel);
+    if (this.#lost !== undefined) channel.end(this.#lost);
+    return channel;
+  }
+
+  readonly #onLoss = new Set<(reason: Failure) => void>();
+
+  /** ssh2 writes the four parts of every packet one by one: what is written in one turn of the event loop calls the system once. */
+  #gather(): void {
+    if (this.#gathering) return;
+    this.#gathering = true;
+    this.#server.socket.cork();
+    setImmediate(() => {
+      this.#gathering = false;
+      this.#server.socket.uncork();
+    });
+  }
+
+  /** A lost connection says why it was lost, whatever followed from it. */
+  #failureOf(error: unknown): Failure {
+    return this.#lost ?? sftpConnectionFailure(error, this.#shown);
+  }
+
+  #end(reason: Failure): void {
+    if (this.#lost !== undefined) return;
+    this.#lost = reason;
+    for (const reject of this.#onLoss) reject(reason);
+    for (const channel of this.#channels) channel.end(reason);
+  }
+
+  /** The server answers at least our signs of life: when nothing comes back at all, however slow the line, it is gone. */
+  #watch(timeoutSeconds: number): void {
+    const { socket } = this.#server;
+    let seen = socket.bytesRead;
+    let since = performance.now();
+    const timer = setInterval(() => {
+      if (socket.bytesRead !== seen) {
+        seen = socket.bytesRead;
+        since = performance.now();
+      } else if (performance.now() - since > timeoutSeconds * 1000) {
+        this.#end(this.#failureOf(new Error(`nothing came from the server for ${timeoutSeconds} s`)));
+        socket.destroy();
+      }
+    }, WATCH_MS);
+    timer.unref();
+    socket.once('close', () => clearInterval(timer));
+  }
+}

@@ -1,0 +1,94 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { labUser } from '../../lab/asNobody.ts';
+import { makeSampleData } from '../../lab/sampleData.ts';
+import { sftpFiles } from '../../lab/sftpKeys.ts';
+import { openJourney, untilShown, type Journey, type RunAnswer } from './openJourney.ts';
+
+const run = promisify(execFile);
+let journey: Journey;
+let data: string;
+
+beforeAll(async () => {
+  journey = await openJourney(['dbservice', 'sftp'], ({ destinations, tasks }) => {
+    const { knownHosts: _, ...server } = destinations['onsftp']!;
+    destinations['small'] = { ...destinations['onsftp']!, path: 'disk/vault' };
+    destinations['strange'] = { ...server, path: 'strange', hostKey: `SHA256:${'A'.repeat(43)}` };
+    const task = { cluster: 'prod', sources: [{ source: 'dbservice', databases: ['hivemeta'] }], policy: { incremental: false } };
+    // Slow, so that something can happen in the middle.
+    tasks['slow'] = { ...task, destinations: ['onsftp'], limits: { bandwidth: '1MB/s' } };
+    for (const destination of ['small', 'strange']) tasks[destination] = { ...task, destinations: [destination] };
+  });
+  data = sftpFiles(journey.lab.place('sftp')).data;
+  await makeSampleData(journey.lab, { files: 0, largeBytes: 0, databases: ['hivemeta'], rows: 15_000 });
+}, 180_000);
+
+afterAll(async () => {
+  await run('umount', ['-l', join(data, 'disk')]).catch(() => {});
+  await journey?.close();
+});
+
+/** What is there beside sealed sets. */
+async function leftovers(vault: string): Promise<string[]> {
+  return (await readdir(join(data, vault), { recursive: true })).filter((name) => name.startsWith('staging') || /^\.tmp\/./.test(name) || name.includes('%old'));
+}
+
+async function start(task: string): Promise<string> {
+  return (await journey.product.json<{ runId: string }>(['task', 'run', task, '--detach'])).runId;
+}
+
+async function expectSealed(runId: string, destination: string): Promise<void> {
+  await untilShown(journey.product, runId, (view) => view.state !== 'running', 120);
+  const { outcome, setIds } = await journey.product.json<RunAnswer>(['run', 'watch', runId]);
+  expect(outcome).toBe('sealed');
+  expect(await journey.product.json(['set', 'verify', setIds[0]!, '--destination', destination, '--level', 'content'])).toMatchObject({ ok: true, damage: [] });
+}
+
+describe('a run whose SFTP server', () => {
+  it('is killed in the middle and comes back waits, visibly, goes on, seals, and leaves nothing', { timeout: 240_000 }, async () => {
+    const runId = await start('slow');
+    await untilShown(journey.product, runId, (view) => view.phase === 'copy');
+    await journey.lab.kill('sftp');
+    await untilShown(journey.product, runId, (view) => view.waitingFor?.includes('onsftp') === true);
+    await journey.lab.up(['sftp']);
+    await expectSealed(runId, 'onsftp');
+    expect(await leftovers('mrs-backup')).toEqual([]);
+  });
+
+  it('has a full disk says so, and seals when there is space again', { timeout: 240_000 }, async () => {
+    const disk = join(data, 'disk');
+    await mkdir(disk);
+    await run('mount', ['-t', 'tmpfs', '-o', `size=256k,mode=0700,uid=${labUser?.uid ?? process.getuid!()}`, 'tmpfs', disk]);
+    const runId = await start('small');
+    await untilShown(journey.product, runId, (view) => /full|space|bytes left/i.test(view.waitingFor ?? ''));
+    const { sets } = await journey.product.json<{ sets: unknown[] }>(['set', 'list', '--destination', 'small']);
+    expect(sets).toEqual([]);
+    await run('mount', ['-o', 'remount,size=64m', disk]);
+    await expectSealed(runId, 'small');
+    expect(await leftovers('disk/vault')).toEqual([]);
+  });
+
+  it('is gone can be cancelled; what was begun there goes when the server is back', { timeout: 240_000 }, async () => {
+    const before = await readdir(join(data, 'mrs-backup', 'sets'), { recursive: true });
+    const runId = await start('slow');
+    await untilShown(journey.product, runId, (view) => view.phase === 'copy');
+    await journey.lab.kill('sftp');
+    await untilShown(journey.product, runId, (view) => view.waitingFor?.includes('onsftp') === true);
+    await journey.product.json(['run', 'cancel', runId]);
+    await journey.lab.up(['sftp']);
+    await untilShown(journey.product, runId, (view) => view.state === 'cancelled', 90);
+    expect(await leftovers('mrs-backup')).toEqual([]);
+    expect(await readdir(join(data, 'mrs-backup', 'sets'), { recursive: true })).toEqual(before);
+  });
+
+  it('shows another key than the known one fails at once, and says which', async () => {
+    const answer = await journey.product.run('task', 'run', 'strange', '--quiet');
+    expect(answer.code).toBe(4);
+    expect(answer.stderr).toContain('E_DESTINATION_DENIED');
+    expect(answer.stderr).toMatch(/shows the ssh-ed25519 key SHA256:/);
+    expect(await readdir(data)).not.toContain('strange');
+  });
+});

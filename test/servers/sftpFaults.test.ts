@@ -1,0 +1,204 @@
+import { execFile } from 'node:child_process';
+import { chmod, chown, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { labUser } from '../../lab/asNobody.ts';
+import { createLab, type Lab } from '../../lab/lab.ts';
+import { sftpFiles, sftpFingerprint } from '../../lab/sftpKeys.ts';
+import { sampleBody } from '../../storage/sampleBody.ts';
+import type { StorageSession } from '../../storage/storageDriver.ts';
+import { startFaultyProxy } from './faultyProxy.ts';
+import { lengthsOf, openSftp, putSample, readLength } from './sftpPlace.ts';
+
+// Real faults of real servers, of a real (small) file system below them and of the line. Mounting needs root; without it these tests fail, they do not skip.
+const run = promisify(execFile);
+const mounted: string[] = [];
+let folder: string;
+let lab: Lab;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'mrs-backup-sftp-faults-'));
+  lab = await createLab({ stateFolder: folder, toolsFolder: process.env['MRS_BACKUP_TOOLS'] ?? new URL('../../.tools', import.meta.url).pathname });
+  await lab.up(['sftp', 'sftp-plain']);
+}, 60_000);
+
+afterEach(async () => {
+  for (const each of mounted.splice(0)) await run('umount', ['-l', each]).catch(() => {});
+});
+
+afterAll(async () => {
+  await lab?.down(['sftp', 'sftp-plain']);
+  await rm(folder, { recursive: true, force: true });
+}, 60_000);
+
+/** A file system of 8 MiB in the folder of a server; the destination is `disk/vault` there. */
+async function mountDisk(server: 'sftp' | 'sftp-plain'): Promise<string> {
+  const disk = join(sftpFiles(lab.place(server)).data, 'disk');
+  await mkdir(disk, { recursive: true });
+  await run('mount', ['-t', 'tmpfs', '-o', `size=8m,mode=0700,uid=${labUser?.uid ?? process.getuid!()}`, 'tmpfs', disk]);
+  mounted.push(disk);
+  return disk;
+}
+
+/** Puts an object and calls when half of it was sent. */
+async function putAnd(session: StorageSession, key: string, length: number, halfWay: () => Promise<unknown>): Promise<void> {
+  const sample = sampleBody(length, key);
+  const body = async function* (): AsyncGenerator<Uint8Array> {
+    let sent = 0;
+    for await (const block of sample.body()) {
+      yield block;
+      const before = sent;
+      sent += block.length;
+      if (before < length / 2 && sent >= length / 2) await halfWay();
+    }
+  };
+  await session.put(key, body(), sample);
+}
+
+describe.each([['sftp', 'disk/vault'], ['sftp-plain', '/disk/vault']] as const)('a disk of %s', (server, path) => {
+  test('that is full is said, nothing half is left, and writing goes on when there is space again', async () => {
+    const disk = await mountDisk(server);
+    await using session = await openSftp(lab, server, { path });
+    await putSample(session, 'first', 4_000_000);
+    await expect(putSample(session, 'second', 6_000_000)).rejects.toMatchObject({ code: 'E_DESTINATION_FULL', hint: expect.stringContaining('make space') });
+    expect(await lengthsOf(session)).toEqual({ first: 4_000_000 });
+    expect(await readdir(join(disk, 'vault', '.tmp'))).toEqual([]);
+    await session.remove('first');
+    await putSample(session, 'second', 6_000_000);
+    expect(await lengthsOf(session)).toEqual({ second: 6_000_000 });
+  });
+
+  test('that became read-only is said, as far as the server tells, and is still read', async () => {
+    const disk = await mountDisk(server);
+    await using session = await openSftp(lab, server, { path });
+    await putSample(session, 'first', 1000);
+    await run('mount', ['-o', 'remount,ro', disk]);
+    const code = server === 'sftp' ? 'E_DESTINATION_READ_ONLY' : 'E_DESTINATION_FULL';
+    await expect(putSample(session, 'second')).rejects.toMatchObject({ code, hint: expect.stringMatching(/writable|read-only/) });
+    await expect(session.sweep(0)).rejects.toMatchObject({ code });
+    await expect(session.remove('first')).rejects.toMatchObject({ code: server === 'sftp' ? 'E_DESTINATION_READ_ONLY' : 'E_DESTINATION_UNREACHABLE' });
+    await using later = await openSftp(lab, server, { path });
+    expect(await readLength(later, 'first')).toBe(1000);
+    await run('mount', ['-o', 'remount,rw', disk]);
+    await putSample(session, 'second');
+    expect(await lengthsOf(session)).toEqual({ first: 1000, second: 10 });
+  });
+});
+
+test('a disk that is unmounted under a running write is said, and nothing goes into the folder beneath', async () => {
+  const disk = await mountDisk('sftp');
+  await chown(disk, labUser?.uid ?? -1, labUser?.gid ?? -1);
+  await using session = await openSftp(lab, 'sftp', { path: 'disk' });
+  await putSample(session, 'first', 1000);
+  await run('umount', ['-l', disk]);
+  await chown(disk, labUser?.uid ?? process.getuid!(), labUser?.gid ?? process.getgid!());
+  const other = { code: 'E_DESTINATION_UNREACHABLE', hint: expect.stringContaining('mount') };
+  await expect(putSample(session, 'second')).rejects.toMatchObject(other);
+  await expect(session.stat('first')).rejects.toMatchObject(other);
+  await expect(lengthsOf(session)).rejects.toMatchObject(other);
+  expect(await readdir(disk)).toEqual([]);
+});
+
+test('rights that are lost in the middle are said, and what is there stays', async () => {
+  await using session = await openSftp(lab, 'sftp', { path: 'rights' });
+  await putSample(session, 'a/first', 1000);
+  const root = join(sftpFiles(lab.place('sftp')).data, 'rights');
+  await chmod(join(root, 'a'), 0o500);
+  await expect(putSample(session, 'a/second')).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED' });
+  await expect(session.remove('a/first')).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED' });
+  await chmod(join(root, '.tmp'), 0o500);
+  await expect(putSample(session, 'b')).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED' });
+  expect(await readdir(join(root, '.tmp'))).toEqual([]);
+  expect(await lengthsOf(session)).toEqual({ 'a/first': 1000 });
+});
+
+test('a server that is killed in the middle fails what was under way, at once; the next request finds it again', async () => {
+  await using session = await openSftp(lab, 'sftp', { path: 'killed' }, 'run-1');
+  await putSample(session, 'before', 5_000_000);
+  await expect(putAnd(session, 'object', 8_000_000, () => lab.kill('sftp'))).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
+  await expect(session.stat('before')).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE', message: expect.stringContaining('ECONNREFUSED') });
+  await lab.up(['sftp']);
+  await putSample(session, 'object', 8_000_000);
+  expect(await lengthsOf(session)).toEqual({ before: 5_000_000, object: 8_000_000 });
+  // The object that the dead connection left half; it goes at the end of its run.
+  expect(await session.sweep(3_600_000)).toHaveLength(1);
+  const reading = session.get('before')[Symbol.asyncIterator]();
+  await reading.next();
+  await lab.restart('sftp');
+  await expect((async () => { while ((await reading.next()).done !== true); })()).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
+  expect(await readLength(session, 'before')).toBe(5_000_000);
+});
+
+describe('a line', () => {
+  const open = (port: number, changes: Record<string, unknown> = {}): Promise<StorageSession> => openSftp(lab, 'sftp', { port, knownHosts: undefined, hostKey: fingerprint, path: 'line', ...changes });
+  let fingerprint: string;
+  beforeAll(async () => {
+    fingerprint = await sftpFingerprint(lab.place('sftp'));
+  });
+
+  test('that is reset every 3 MiB lets everything through in the end, by repeating what failed', async () => {
+    await using proxy = await startFaultyProxy(lab.place('sftp').ports['port']!);
+    proxy.resetAfter = 3 << 20;
+    await using session = await open(proxy.port, { path: 'reset' });
+    let failures = 0;
+    for (let i = 0; i < 12; ) {
+      try {
+        await putSample(session, `object-${i}`, 1 << 20);
+        i++;
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
+        expect(++failures).toBeLessThan(30);
+      }
+    }
+    expect(failures).toBeGreaterThanOrEqual(3);
+    expect(proxy.connections).toBeGreaterThan(failures);
+    const lengths = await lengthsOf(session);
+    expect(Object.keys(lengths)).toHaveLength(12);
+    for (const key of Object.keys(lengths)) expect(await readLength(session, key)).toBe(1 << 20);
+  });
+
+  test.each(['up', 'down'] as const)('that turns a bit on the way %s is noticed: nothing wrong is stored or read, and it is worth another try', async (way) => {
+    await using proxy = await startFaultyProxy(lab.place('sftp').ports['port']!);
+    await using session = await open(proxy.port, { path: `flip-${way}` });
+    await putSample(session, way, 2_000_000);
+    proxy.flip = { way, after: 700_000 };
+    const outcome = await (way === 'up' ? putSample(session, 'more', 3_000_000) : readLength(session, way)).then(() => undefined, (error: unknown) => error);
+    expect(outcome).toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
+    // On the way up it is the server that notices, and closes the connection.
+    if (way === 'down') expect(outcome).toMatchObject({ hint: expect.stringContaining('damages data') });
+    expect(proxy.flip).toBeUndefined();
+    expect(await session.stat('more')).toBeUndefined();
+    await putSample(session, 'more', 3_000_000);
+    expect(await readLength(session, 'more')).toBe(3_000_000);
+    expect(await readLength(session, way)).toBe(2_000_000);
+  });
+
+  test('on which nothing comes back any more is given up after a while', async () => {
+    await using proxy = await startFaultyProxy(lab.place('sftp').ports['port']!);
+    await using session = await open(proxy.port, { timeoutSeconds: 2 });
+    await putSample(session, 'before');
+    // Idle is not silent.
+    await new Promise((resolve) => setTimeout(resolve, 2700));
+    expect(proxy.connections).toBe(1);
+    const begin = performance.now();
+    await expect(putAnd(session, 'stalled', 6_000_000, async () => { proxy.stalled = true; })).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE', message: expect.stringContaining('nothing came') });
+    expect(performance.now() - begin).toBeLessThan(8000);
+    await expect(open(proxy.port, { timeoutSeconds: 2 })).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
+    proxy.stalled = false;
+    await putSample(session, 'stalled', 1000);
+  });
+
+  test('that is slow is no fault, however long it takes', async () => {
+    await using proxy = await startFaultyProxy(lab.place('sftp').ports['port']!);
+    await using session = await open(proxy.port, { timeoutSeconds: 2 });
+    proxy.bytesPerSecond = 1_500_000;
+    const begin = performance.now();
+    await putSample(session, 'slow', 5_000_000);
+    expect(performance.now() - begin).toBeGreaterThan(2500);
+    expect(proxy.connections).toBe(1);
+    proxy.bytesPerSecond = undefined;
+    expect(await readLength(session, 'slow')).toBe(5_000_000);
+  });
+});

@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { chmod, chown, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { LabServer, ServerPlace } from './labServer.ts';
 import { launch, runTool, type Launch } from './processes.ts';
+import { secretFile } from './secretFile.ts';
 
 const nobody = 65534;
 
@@ -49,7 +49,7 @@ export async function connectDbservice(place: ServerPlace, database = 'postgres'
 async function prepare(place: ServerPlace): Promise<void> {
   const data = join(place.folder, 'data');
   if (existsSync(data)) return;
-  const password = await secret(passwordFile(place));
+  const password = await secretFile(passwordFile(place));
   const fresh = join(place.folder, 'data.new');
   await rm(fresh, { recursive: true, force: true });
   await mkdir(fresh, { mode: 0o700 });
@@ -76,14 +76,6 @@ function postgres(place: ServerPlace, role: string, tool: string, args: readonly
   return { command: command!, args: [...before, ...args], folder: place.folder, logFile: join(place.folder, `${role}.log`), env: { PATH: process.env['PATH'], HOME: place.folder, LC_ALL: 'C.UTF-8' } };
 }
 
-async function secret(file: string): Promise<string> {
-  if (existsSync(file)) return readFileSync(file, 'utf8');
-  const word = randomBytes(18).toString('base64url');
-  await writeFile(file, word, { mode: 0o600 });
-  await chmod(file, 0o600);
-  return word;
-}
-
 async function isReady(place: ServerPlace): Promise<boolean> {
   try {
     await (await connectDbservice(place)).end();
@@ -102,7 +94,7 @@ async function createDatabases(place: ServerPlace): Promise<void> {
   try {
     const has = async (sql: string, name: string) => (await client.query(sql, [name])).rowCount !== 0;
     for (const [database, { owner }] of Object.entries(databases)) {
-      const password = await secret(passwordFile(place, owner));
+      const password = await secretFile(passwordFile(place, owner));
       if (!(await has('select 1 from pg_roles where rolname = $1', owner))) await client.query(`create role ${owner} login password ${pg.escapeLiteral(password)}`);
       if (!(await has('select 1 from pg_database where datname = $1', database))) await client.query(`create database ${database} owner ${owner}`);
     }

@@ -1,8 +1,10 @@
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { certificatesOf } from './certificates.ts';
 import { databases, passwordFile, postgresBinaries } from './dbservice.ts';
 import type { ServerPlace } from './labServer.ts';
+import { labBucket, s3KeyFiles } from './s3Account.ts';
 import { sampleRoots } from './sampleRoots.ts';
 
 /** Server of each service instance, per cluster. */
@@ -46,7 +48,15 @@ export function labConfig(lab: LabConfig): string {
       vault: { type: 'LocalDir', path: join(lab.stateFolder, 'vault'), allowRootFileSystem: true },
       ...(places['hdfs-a'] !== undefined ? { onprod: { type: 'LocalHDFS', cluster: 'prod', instance: 'hacluster', path: '/mrs-backup' } } : {}),
       ...(places['hdfs-b'] !== undefined ? { onstandby: { type: 'RemoteHDFS', webhdfs: webhdfs('hdfs-b'), user, path: '/mrs-backup' } } : {}),
+      ...(places['s3-a'] !== undefined ? { obs: objectStore(places['s3-a']) } : {}),
+      ...(places['s3-b'] !== undefined ? { obs2: objectStore(places['s3-b']) } : {}),
     },
     ...(sources.length > 0 ? { tasks: { nightly: { cluster: 'prod', sources, destinations: ['vault'], policy: { incremental: true } } } } : {}),
   }, { aliasDuplicateObjects: false });
+}
+
+/** An S3 server as a destination. */
+export function objectStore(place: ServerPlace): Readonly<Record<string, unknown>> {
+  const { accessKey, secretKey } = s3KeyFiles(place);
+  return { type: 'OBS', endpoint: `https://127.0.0.1:${place.ports['https']}`, bucket: labBucket, path: 'mrs-backup', pathStyle: true, caFile: certificatesOf(place).authority, accessKey: { file: accessKey }, secretKey: { file: secretKey } };
 }

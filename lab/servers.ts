@@ -1,7 +1,9 @@
 import { dbservice } from './dbservice.ts';
 import { hdfs } from './hdfs.ts';
 import type { LabServer } from './labServer.ts';
+import { s3proxy } from './s3proxy.ts';
 import { sampleRoots } from './sampleRoots.ts';
+import { seaweedfs } from './seaweedfs.ts';
 
 /** All servers of the lab. A is the cluster `prod`, B the cluster `standby` that every instance of A can be mirrored into. */
 export const servers: Readonly<Record<string, LabServer>> = {
@@ -11,4 +13,6 @@ export const servers: Readonly<Record<string, LabServer>> = {
   'hdfs-b-ns2': hdfs('lab-b'),
   dbservice,
   'dbservice-b': dbservice,
+  's3-a': seaweedfs,
+  's3-b': s3proxy,
 };

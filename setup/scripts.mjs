@@ -1,4 +1,4 @@
-const servers = ['temporal', 'testServer', 'postgres', 'hadoop'];
+const servers = ['temporal', 'testServer', 'postgres', 'hadoop', 'seaweedfs', 's3proxy'];
 const typeCheck = [['node_modules/typescript/bin/tsc', '--noEmit', '-p', '.'], ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'workflows']];
 const vitest = (...args) => ['node_modules/vitest/vitest.mjs', 'run', ...args];
 

@@ -2,6 +2,7 @@ import { closest } from 'fastest-levenshtein';
 import { Failure } from '../contracts/failure.ts';
 import { localDir } from './localDir.ts';
 import { localHdfs } from './localHdfs.ts';
+import { obs } from './obs.ts';
 import { remoteHdfs } from './remoteHdfs.ts';
 import type { StorageDriver } from './storageDriver.ts';
 
@@ -13,6 +14,7 @@ export const drivers: readonly AnyDriver[] = [
   localDir,
   localHdfs,
   remoteHdfs,
+  obs,
 ];
 
 /** Directory types, in the order the vendor shows them; those without a driver are not built yet. */

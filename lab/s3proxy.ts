@@ -35,7 +35,7 @@ async function prepare(place: ServerPlace): Promise<void> {
     's3proxy.authorization': 'aws-v2-or-v4',
     's3proxy.identity': accessKey,
     's3proxy.credential': secretKey,
-    'jclouds.provider': 'filesystem-nio2',
+    'jclouds.provider': 'filesystem',
     'jclouds.filesystem.basedir': join(folder, 'data'),
   };
   await writeFile(join(folder, 's3proxy.conf'), Object.entries(settings).map(([name, value]) => `${name}=${value}\n`).join(''), { mode: 0o600 });

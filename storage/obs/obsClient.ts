@@ -64,7 +64,12 @@ export class ObsClient {
     call.signal?.throwIfAborted();
     await this.#renewCredentials();
     const { CommonMsg: { Status: status, Code: code = '', Message: message = '' }, InterfaceResult: result = {}, headers } = await this.#request(method, parameters, call);
-    if ((status >= 300 || status < 200) && call.accept?.includes(status) !== true) throw refusalFailure({ status, code: String(code), message: String(message) }, call.what);
+    if ((status >= 300 || status < 200) && call.accept?.includes(status) !== true) {
+      const failure = refusalFailure({ status, code: String(code), message: String(message) }, call.what);
+      // Perhaps the credentials were renewed meanwhile: the next request uses fresh ones.
+      if (status === 403) this.#credentialsReadAt = -Infinity;
+      throw failure;
+    }
     return { status, code: String(code), result: result ?? {}, headers };
   }
 

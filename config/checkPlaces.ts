@@ -106,6 +106,6 @@ function samePlace(a: DestinationConfig, b: DestinationConfig): boolean {
   const { path: pathA, ...serverA } = a.settings as { path?: unknown };
   const { path: pathB, ...serverB } = b.settings as { path?: unknown };
   if (typeof pathA !== 'string' || typeof pathB !== 'string') return false;
-  const endpoint = (server: object) => JSON.stringify((server as { webhdfs?: unknown }).webhdfs ?? server);
+  const endpoint = (server: { readonly webhdfs?: unknown; readonly endpoint?: unknown; readonly bucket?: unknown }) => JSON.stringify(server.webhdfs ?? (server.bucket === undefined ? server : [server.endpoint, server.bucket]));
   return endpoint(serverA) === endpoint(serverB) && (isBelow(pathA, pathB) || isBelow(pathB, pathA));
 }

@@ -14,6 +14,8 @@ import { watchRequest } from './requestWatch.ts';
 const SDK_TIMEOUT_SECONDS = 24 * 60 * 60;
 /** A request without a body of ours or theirs. */
 const DEADLINE_MS = 120_000;
+/** Buckets do not vanish often. */
+const BUCKET_MS = 5000;
 /** Temporary credentials are renewed behind their references by whoever hands them out. */
 const CREDENTIALS_MS = 30_000;
 
@@ -46,8 +48,7 @@ export class ObsClient {
   readonly #stallMs: number;
   readonly #renew: (() => Promise<ObsCredentials>) | undefined;
   #credentialsReadAt = performance.now();
-  /** Requests made. */
-  requests = 0;
+  #bucketSeenAt = -Infinity;
 
   constructor(sdk: ObsSdk, stallMs: number, renew: (() => Promise<ObsCredentials>) | undefined) {
     this.#sdk = sdk;
@@ -70,7 +71,13 @@ export class ObsClient {
       if (status === 403) this.#credentialsReadAt = -Infinity;
       throw failure;
     }
+    if (status < 300) this.#bucketSeenAt = performance.now();
     return { status, code: String(code), result: result ?? {}, headers };
+  }
+
+  /** Whether the bucket was there a moment ago: then something absent is absent in it. */
+  get sawBucket(): boolean {
+    return performance.now() - this.#bucketSeenAt < BUCKET_MS;
   }
 
   close(): void {
@@ -81,7 +88,6 @@ export class ObsClient {
     for (let isFirst = true; ; isFirst = false) {
       let wasReused = false;
       let answer: IncomingMessage | undefined;
-      this.requests++;
       try {
         const reply = await new Promise<ObsReply>((resolve, reject) => {
           const watch = watchRequest({ stallMs: this.#stallMs, deadlineMs: call.isTransfer === true ? undefined : DEADLINE_MS }, call.what, call.signal, reject);

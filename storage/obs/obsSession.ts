@@ -112,8 +112,7 @@ export class ObsSession implements StorageSession {
   /** @throws Failure E_DESTINATION_PATH when it is the bucket that is absent */
   async #absence(what: string, signal: AbortSignal | undefined): Promise<Failure> {
     const { client, bucket, shown } = this.#place;
-    const { status } = await client.call('HeadBucket', { Bucket: bucket }, { what: shown, signal, accept: [404] });
-    if (status === 404) throw new Failure('E_DESTINATION_PATH', `the bucket is gone, of ${shown}`, { hint: 'check bucket and endpoint of the destination, or create the bucket' });
+    if (!client.sawBucket && (await client.call('HeadBucket', { Bucket: bucket }, { what: shown, signal, accept: [404] })).status === 404) throw new Failure('E_DESTINATION_PATH', `the bucket is gone, of ${shown}`, { hint: 'check bucket and endpoint of the destination, or create the bucket' });
     return new Failure('E_OBJECT_NOT_FOUND', `there is no ${what}`);
   }
 

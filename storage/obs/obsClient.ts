@@ -37,6 +37,8 @@ export interface ObsCall {
   readonly accept?: readonly number[];
   /** Content or a body passes: only a stall ends it. */
   readonly isTransfer?: boolean;
+  /** Instead of the configured one. */
+  readonly stallMs?: number;
 }
 
 /**
@@ -90,7 +92,7 @@ export class ObsClient {
       let answer: IncomingMessage | undefined;
       try {
         const reply = await new Promise<ObsReply>((resolve, reject) => {
-          const watch = watchRequest({ stallMs: this.#stallMs, deadlineMs: call.isTransfer === true ? undefined : DEADLINE_MS }, call.what, call.signal, reject);
+          const watch = watchRequest({ stallMs: call.stallMs ?? this.#stallMs, deadlineMs: call.isTransfer === true ? undefined : DEADLINE_MS }, call.what, call.signal, reject);
           const body = call.body === undefined ? {} : { Body: Readable.from(call.body, { objectMode: false }) };
           const hooks = {
             RequestHook: (request: Parameters<typeof watch.hook>[0]): void => {

@@ -1,7 +1,7 @@
 import { TEMPORARY_FOLDER, decodeKey } from '../keyNames.ts';
 import { isOf } from '../temporaryName.ts';
 import { listPages } from './obsListing.ts';
-import { accessParameters, type ObsPlace } from './obsPlace.ts';
+import type { ObsPlace } from './obsPlace.ts';
 import type { UploadMarker } from './obsUpload.ts';
 
 const SWEPT_AT_ONCE = 1000;
@@ -50,8 +50,8 @@ async function* unfinishedUploads({ client, bucket, root, shown }: ObsPlace, sig
 }
 
 /** `undefined` when it is gone, or is none. */
-async function readMarker({ client, bucket, root, shown, customerKey }: ObsPlace, name: string, signal: AbortSignal | undefined): Promise<UploadMarker | undefined> {
-  const { status, result } = await client.call('GetObject', { Bucket: bucket, Key: name, ...accessParameters(customerKey) }, { what: shown, signal, accept: [404] });
+async function readMarker({ client, bucket, root, shown }: ObsPlace, name: string, signal: AbortSignal | undefined): Promise<UploadMarker | undefined> {
+  const { status, result } = await client.call('GetObject', { Bucket: bucket, Key: name }, { what: shown, signal, accept: [404] });
   if (status === 404) return undefined;
   try {
     const marker = JSON.parse(String(result['Content'])) as UploadMarker;

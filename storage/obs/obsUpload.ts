@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import { Failure } from '../../contracts/failure.ts';
 import type { PutExpectation } from '../storageDriver.ts';
 import { temporaryName } from '../temporaryName.ts';
@@ -7,6 +8,10 @@ import { accessParameters, creationParameters, type ObsPlace } from './obsPlace.
 
 /** Parts of one object on their way at once; as many are in memory. */
 const PARTS_AT_ONCE = 4;
+/** Some servers put parts together by copying them, and say nothing meanwhile. */
+const COMPLETION_MS = 600_000;
+/** After a failure nobody waits long for a server that may be away. */
+const CLEANING_MS = 5000;
 /** No server takes more. */
 const MOST_PARTS = 10_000;
 
@@ -31,9 +36,9 @@ export async function putWhole(place: ObsPlace, { name, blocks, expected, what, 
   const body: Uint8Array[] = [];
   for await (const block of blocks) body.push(block);
   const md5 = md5Of(body);
-  const { result } = await client.call('PutObject', { Bucket: bucket, Key: name, ContentLength: expected.length, ContentMD5: md5.toString('base64'), ...creationParameters(place) }, { what, signal, body, isTransfer: true });
+  const { result, headers } = await client.call('PutObject', { Bucket: bucket, Key: name, ContentLength: expected.length, ContentMD5: md5.toString('base64'), ...creationParameters(place) }, { what, signal, body, isTransfer: true });
   try {
-    checkDigest(place, result['ETag'], md5, what);
+    if (!isEncrypted(headers)) checkDigest(result['ETag'], md5, what);
   } catch (error) {
     // A server that does not look at the digest has already shown the object.
     await client.call('DeleteObject', { Bucket: bucket, Key: name }, { what }).catch(() => undefined);
@@ -46,30 +51,32 @@ export async function putInParts(place: ObsPlace, upload: Upload): Promise<void>
   const { client, bucket, config } = place;
   const { name, expected, what, signal } = upload;
   const target = { Bucket: bucket, Key: name };
-  const { result } = await client.call('InitiateMultipartUpload', { ...target, ...creationParameters(place) }, { what, signal });
+  const { result, headers } = await client.call('InitiateMultipartUpload', { ...target, ...creationParameters(place) }, { what, signal });
   const uploadId = String(result['UploadId'] ?? '');
   if (uploadId === '') throw new Failure('E_DESTINATION_UNREACHABLE', `the server began no upload of ${what}`);
   const marker = `${place.root}${TEMPORARY_FOLDER}/${temporaryName(place.writer)}`;
   try {
     await putMarker(place, marker, { name, uploadId }, what, signal);
     const partBytes = Math.max(config.partSize, Math.ceil(expected.length / MOST_PARTS));
-    const parts = await sendParts(place, upload, uploadId, partBytes);
-    const { result: completed } = await client.call('CompleteMultipartUpload', { ...target, UploadId: uploadId, Parts: parts }, { what, signal });
+    const parts = await sendParts(place, upload, { uploadId, partBytes, isEncrypted: isEncrypted(headers) });
+    const { result: completed } = await client.call('CompleteMultipartUpload', { ...target, UploadId: uploadId, Parts: parts }, { what, signal, isTransfer: true, stallMs: COMPLETION_MS });
     // "200 OK" is sent before the parts are put together; what went wrong then follows in its body.
     if (!completed['ETag']) throw new Failure('E_DESTINATION_UNREACHABLE', `the server did not put the parts together, of ${what}`);
     const { result: stored } = await client.call('GetObjectMetadata', { ...target, ...accessParameters(place.customerKey) }, { what, signal });
     if (Number(stored['ContentLength']) !== expected.length) throw new Failure('E_DESTINATION_UNREACHABLE', `the server kept ${String(stored['ContentLength'])} of ${expected.length} bytes of ${what}`);
   } catch (error) {
     // Without the signal: owed also after an abort. What cannot be removed now is swept later, and so its marker stays.
-    await client.call('AbortMultipartUpload', { ...target, UploadId: uploadId }, { what, accept: [404] }).catch(() => undefined);
-    await client.call('DeleteObject', { Bucket: bucket, Key: marker }, { what }).catch(() => undefined);
+    await client
+      .call('AbortMultipartUpload', { ...target, UploadId: uploadId }, { what, accept: [404], stallMs: CLEANING_MS })
+      .then(() => client.call('DeleteObject', { Bucket: bucket, Key: marker }, { what, stallMs: CLEANING_MS }))
+      .catch(() => undefined);
     throw error;
   }
   await client.call('DeleteObject', { Bucket: bucket, Key: marker }, { what, signal });
 }
 
 /** Sends the parts, some at once. Waits for all that are on their way before it throws. */
-async function sendParts(place: ObsPlace, { name, blocks, what, signal }: Upload, uploadId: string, partBytes: number): Promise<{ readonly PartNumber: number; readonly ETag: string }[]> {
+async function sendParts(place: ObsPlace, { name, blocks, what, signal }: Upload, { uploadId, partBytes, isEncrypted }: { readonly uploadId: string; readonly partBytes: number; readonly isEncrypted: boolean }): Promise<{ readonly PartNumber: number; readonly ETag: string }[]> {
   const { client, bucket, customerKey } = place;
   const sent: { PartNumber: number; ETag: string }[] = [];
   const underway = new Set<Promise<void>>();
@@ -77,7 +84,7 @@ async function sendParts(place: ObsPlace, { name, blocks, what, signal }: Upload
   const send = async (number: number, body: readonly Uint8Array[], length: number): Promise<void> => {
     const md5 = md5Of(body);
     const { result } = await client.call('UploadPart', { Bucket: bucket, Key: name, UploadId: uploadId, PartNumber: number, PartSize: length, ContentMD5: md5.toString('base64'), ...accessParameters(customerKey) }, { what: `part ${number} of ${what}`, signal, body, isTransfer: true });
-    checkDigest(place, result['ETag'], md5, what);
+    if (!isEncrypted) checkDigest(result['ETag'], md5, what);
     sent.push({ PartNumber: number, ETag: String(result['ETag']) });
   };
   try {
@@ -125,9 +132,14 @@ function md5Of(body: readonly Uint8Array[]): Buffer {
   return hash.digest();
 }
 
-/** The server's own digest, which is the MD5 unless it encrypts by KMS or by a key of ours. */
-function checkDigest({ config }: ObsPlace, etag: unknown, md5: Buffer, what: string): void {
+/** Whether the server encrypts, because we or the bucket say so: its digest is then of something else. */
+function isEncrypted(headers: IncomingHttpHeaders): boolean {
+  return Object.keys(headers).some((name) => /^x-(obs|amz)-server-side-encryption/.test(name));
+}
+
+/** Compares with the server's own digest, where it tells one. */
+function checkDigest(etag: unknown, md5: Buffer, what: string): void {
   const told = /^"?([0-9a-f]{32})"?$/i.exec(String(etag))?.[1];
-  if (told === undefined || config.serverSideEncryption !== undefined || told.toLowerCase() === md5.toString('hex')) return;
+  if (told === undefined || told.toLowerCase() === md5.toString('hex')) return;
   throw new Failure('E_DESTINATION_UNREACHABLE', `the server holds other bytes than were sent, of ${what}; nothing was stored`, { hint: 'a connection was damaged on the way; it is written again' });
 }

@@ -44,7 +44,7 @@ beforeAll(async () => {
   product = openProduct(join(folder, 'pairs.yaml'), join(folder, 'engine'));
   await product.up();
   versions['hdfs'] = `Hadoop ${String((await hdfs.jmx('Hadoop:service=NameNode,name=NameNodeInfo'))[0]?.['SoftwareVersion'])}`;
-  versions['obs'] = `SeaweedFS ${/\d+\.\d+/.exec((await promisify(execFile)(join(lab.place('s3-a').toolsFolder, 'seaweedfs', 'bin', 'weed'), ['version'])).stdout.replace('8000GB', ''))?.[0]}`;
+  versions['obs'] = `SeaweedFS ${/\d+\.\d+/.exec((await promisify(execFile)(join(lab.place('s3-a').toolsFolder, 'seaweedfs', 'bin', 'weed'), ['version'])).stdout)?.[0]}`;
   versions['dbservice'] = `PostgreSQL ${(await sql<{ server_version: string }>('postgres', 'show server_version'))[0]!.server_version}`;
 }, 240_000);
 

@@ -31,6 +31,11 @@ async function leftIn(server: string, folder: unknown): Promise<string[]> {
 
 test.each(['s3-a', 's3-b'])('%s keeps every promise of a destination, and nothing stays behind', { timeout: 240_000 }, async (server) => {
   const settings = scene.settings(server, small);
+  {
+    // Of a check that was killed two hours ago.
+    await using session = await scene.open(settings);
+    await putSample(session, `.conformance-${Date.now() - 7_200_000}-0123abcd/large`, 100);
+  }
   const results: ConformanceResult[] = [];
   for await (const result of checkDestination(() => scene.open(settings), obs.capabilities, { exclusive: true, largeBytes: 12 << 20, listed: 120 })) results.push(result);
   expect(results.filter(({ status }) => status === 'failed')).toEqual([]);
@@ -38,7 +43,7 @@ test.each(['s3-a', 's3-b'])('%s keeps every promise of a destination, and nothin
   expect(await leftIn(server, settings['path'])).toEqual([]);
 });
 
-test('destination check, killed in its middle, is cleaned up after by the next one, unfinished uploads too', { timeout: 120_000 }, async () => {
+test('what a destination check leaves that was killed is all seen by the product, unfinished uploads too', { timeout: 120_000 }, async () => {
   const settings = scene.settings('s3-a', small);
   const config = join(scene.folder, 'check.yaml');
   await writeFile(config, stringify({ destinations: { store: settings } }));
@@ -48,11 +53,9 @@ test('destination check, killed in its middle, is cleaned up after by the next o
   while (!(await isThere('/large'))) await sleep(50);
   child.kill('SIGKILL');
   expect(await isThere('/large')).toBe(true);
-  // What is younger than an hour may still be at work.
   await using session = await scene.open(settings);
-  const swept = await session.sweep(0);
+  await session.sweep(0);
   for (const key of await keysOf(session)) await session.remove(key);
-  expect(swept.length + 1).toBeGreaterThan(0);
   expect(await leftIn('s3-a', settings['path'])).toEqual([]);
 });
 

@@ -17,7 +17,7 @@ let folder: unknown;
 
 beforeAll(async () => {
   scene = await openObsScene(['s3-a', 'dbservice']);
-  const through = await scene.proxied('s3-a', { multipartAbove: 5 << 20, partSize: 5 << 20, stallSeconds: 5 });
+  const through = await scene.proxied('s3-a', { multipartAbove: 5 << 20, partSize: 5 << 20, stallSeconds: 20 });
   proxy = through.proxy;
   const store = through.settings;
   folder = store['path'];

@@ -20,7 +20,7 @@ let scene: ObsScene;
 beforeAll(async () => void (scene = await openObsScene(['s3-a'])), 120_000);
 afterAll(async () => { await scene?.close(); }, 60_000);
 
-const small = { multipartAbove: 5 << 20, partSize: 5 << 20, stallSeconds: 1 };
+const small = { multipartAbove: 5 << 20, partSize: 5 << 20 };
 const problemsOf = (block: Record<string, unknown>): string[] => obs.config.safeParse(block).error?.issues.map((issue) => issue.path.join('.')) ?? [];
 
 test('1: binary content is what is stored, from parts and from a stream, in one request and in many', async () => {
@@ -82,7 +82,7 @@ test.each([['3.0', 'OBS '], [undefined, 'AWS ']])('4: with the bucket in the hos
 });
 
 test('5: nothing escapes: a process that meets dead, hanging and lying servers, and nonsense for a key, ends well and tells no secret', { timeout: 60_000 }, async () => {
-  const { proxy, settings } = await scene.proxied('s3-a', { ...small, accessKey: { env: 'KEY' }, secretKey: { env: 'SECRET' } });
+  const { proxy, settings } = await scene.proxied('s3-a', { ...small, stallSeconds: 2, accessKey: { env: 'KEY' }, secretKey: { env: 'SECRET' } });
   await using _ = proxy;
   // Let in to open; what comes then is of all kinds.
   const faults = [{ hang: true }, { reset: { direction: 'up', afterBytes: 1 } }, { answer: { status: 200, body: '<html>&#x1;%</p>' } }, { answer: { status: 302, headers: { location: 'http://127.0.0.1:1/' } } }, { answer: { status: 500, body: '{"not": "xml"' } }] as const;
@@ -124,24 +124,25 @@ test('6, 7: a refusal is a failure, and nothing is repeated behind our back', as
 test('8, 9: silence ends a request and its connection, before an answer and in the middle of one', async () => {
   const { proxy, settings } = await scene.proxied('s3-a', small);
   await using _ = proxy;
-  await using session = await scene.open(settings);
-  await putSample(session, 'large', 3_000_000);
+  await using patient = await scene.open(settings);
+  await putSample(patient, 'large', 3_000_000);
+  await using session = await scene.open({ ...settings, stallSeconds: 2 });
   const within = async (work: () => Promise<unknown>): Promise<void> => {
     const start = performance.now();
     await expect(work()).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
-    expect(performance.now() - start).toBeLessThan(5000);
+    expect(performance.now() - start).toBeLessThan(15_000);
   };
   proxy.fault = () => ({ hang: true });
   await Promise.all([within(() => session.stat('large')), within(() => putSample(session, 'b', 100)), within(() => Array.fromAsync(session.list('')))]);
   proxy.fault = () => ({ stallAfterBytes: 1_000_000 });
   await within(() => bytesAt(session, 'large'));
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  expect(await proxy.connections()).toBe(0);
+  // What is open besides is idle, and closed soon.
+  while ((await proxy.connections()) > 0) await new Promise((resolve) => setTimeout(resolve, 50));
   // Slow is not silent, on either side.
   proxy.fault = () => undefined;
   let bytes = 0;
   for await (const chunk of session.get('large')) {
-    if (bytes === 0) await new Promise((resolve) => setTimeout(resolve, 1600));
+    if (bytes === 0) await new Promise((resolve) => setTimeout(resolve, 2600));
     bytes += chunk.length;
   }
   expect(bytes).toBe(3_000_000);
@@ -221,7 +222,7 @@ test.each([false, true])('17: a byte that flips on the way out is found before t
 test('18: parts do not wait for the slowest of a group', async () => {
   const { proxy, settings } = await scene.proxied('s3-a', small);
   await using _ = proxy;
-  await using session = await scene.open({ ...settings, stallSeconds: 30 });
+  await using session = await scene.open(settings);
   let firstEnded = Infinity;
   proxy.fault = ({ query }) => (query.get('partNumber') === '1' ? { bytesPerSecond: 4 << 20 } : undefined);
   const put = putSample(session, 'large', 35 << 20).then(() => (firstEnded = performance.now()));

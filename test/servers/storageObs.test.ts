@@ -37,7 +37,7 @@ test.each(['s3-a', 's3-b'])('%s keeps every promise of a destination, and nothin
     await putSample(session, `.conformance-${Date.now() - 7_200_000}-0123abcd/large`, 100);
   }
   const results: ConformanceResult[] = [];
-  for await (const result of checkDestination(() => scene.open(settings), obs.capabilities, { exclusive: true, largeBytes: 12 << 20, listed: 120 })) results.push(result);
+  for await (const result of checkDestination(() => scene.open(settings), obs.capabilities, { exclusive: true, largeBytes: 8 << 20, listed: 60 })) results.push(result);
   expect(results.filter(({ status }) => status === 'failed')).toEqual([]);
   expect(results.filter(({ status }) => status === 'unsupported').map(({ name, reason }) => [name, reason])).toEqual([['very long names', expect.stringContaining('1,024 bytes')], ['space', 'the destination does not say']]);
   expect(await leftIn(server, settings['path'])).toEqual([]);

@@ -9,7 +9,10 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeCertificates } from '../../lab/certificates.ts';
 import { labBucket, s3Request } from '../../lab/s3Account.ts';
+import { createSecretReader } from '../../config/secrets.ts';
 import { obs } from '../../storage/obs.ts';
+import { createAgents } from '../../storage/obs/obsAgents.ts';
+import { createObsClient } from '../../storage/obs/obsClient.ts';
 import { sampleBody } from '../../storage/sampleBody.ts';
 import { obsFront, type ObsState } from '../obs/obsFront.ts';
 import { bytesAt, openObsScene, putSample, type ObsScene } from '../obs/openObs.ts';
@@ -100,6 +103,16 @@ test('5: nothing escapes: a process that meets dead, hanging and lying servers, 
   // 13: the SDK has a log, which it writes bodies and keys into; nobody turns it on.
   expect(stderr).toBe('');
   expect(stdout).not.toContain(secretKey);
+});
+
+test('5: what the SDK throws where nobody could catch it is a failure too', async () => {
+  using _names = resolveLocalhostNames();
+  const config = obs.config.parse(scene.settings('s3-a', { endpoint: 'https://localhost:1', pathStyle: false, signature: 'obs' }));
+  const client = await createObsClient(config, await createAgents(config), createSecretReader(scene.folder), 'the store');
+  const start = performance.now();
+  // A name that cannot be part of a host: found by Node, in the middle of the SDK.
+  await expect(client.call('HeadBucket', { Bucket: 'a\nb' }, { what: 'the bucket' })).rejects.toMatchObject({ name: 'Failure', message: expect.stringContaining('ERR_INVALID_CHAR') });
+  expect(performance.now() - start).toBeLessThan(5000);
 });
 
 test('6, 7: a refusal is a failure, and nothing is repeated behind our back', async () => {

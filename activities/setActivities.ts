@@ -8,6 +8,7 @@ import { latestSet } from '../backupset/latestSet.ts';
 import { knownDamage, writeProof } from '../backupset/proofs.ts';
 import { readDescription } from '../backupset/sourceDescription.ts';
 import { sealSet } from '../backupset/sealSet.ts';
+import { findSet } from '../backupset/readManifest.ts';
 import { verifySet } from '../backupset/verifySet.ts';
 import { writeHistory } from '../backupset/history.ts';
 import { removeTree } from '../backupset/removeTree.ts';
@@ -44,10 +45,11 @@ export function setActivities(deps: ActivityDependencies): SetActivities {
       const partial = seals.length < plan.sources.length || seals.some((each) => each.gaps > 0);
       await sealSet(opened.repository, { ...setOf(plan, destination.setId), runId: run.runId, recoveryPoint, productVersion: deps.version, partial, sources: seals.map(({ warnings: _, ...seal }) => seal) });
     }),
-    async verifySet(destination, setId, level) {
+    async verifySet(destination, setId, level, of) {
       await using opened = await openRepositoryOf(deps, destination);
-      const result = await verifySet(opened.repository, deps.pool, setId, level, { signal: Context.current().cancellationSignal, onProgress: (done) => beat({ entries: done.checkedObjects, bytes: done.checkedBytes }) });
-      await writeProof(opened.repository, result);
+      const set = of === undefined ? await findSet(opened.repository, setId) : { ...of, setId };
+      const result = await verifySet(opened.repository, deps.pool, set, level, { signal: Context.current().cancellationSignal, onProgress: (done) => beat({ entries: done.checkedObjects, bytes: done.checkedBytes }) });
+      await writeProof(opened.repository, result, set);
       return { ok: result.ok, checkedObjects: result.checkedObjects, checkedBytes: result.checkedBytes, damage: result.damage.length, damaged: result.damage.slice(0, 20).map((each) => `${each.object}: ${each.kind}`) };
     },
     async cleanDestination(run, destination, unsealed) {

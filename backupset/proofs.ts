@@ -15,10 +15,10 @@ const proofSchema = z.object({
 /** The record of a verification. Names of entries are not in it: it is readable without the key. */
 export type Proof = z.infer<typeof proofSchema>;
 
-/** Appends a verification to the set's proofs. */
-export async function writeProof(repository: Repository, result: VerifyResult): Promise<void> {
+/** Appends a verification to the proofs of a set, which is looked for by its id unless given. */
+export async function writeProof(repository: Repository, result: VerifyResult, known?: SetRef): Promise<void> {
   const at = new Date().toISOString();
-  const set = await findSet(repository, result.setId);
+  const set = known ?? (await findSet(repository, result.setId));
   const proof = {
     formatVersion, setId: result.setId, level: result.level, at, ok: result.ok, checkedObjects: result.checkedObjects, checkedBytes: result.checkedBytes,
     damage: result.damage.map(({ object, kind, total }) => ({ object, kind, entries: total })),

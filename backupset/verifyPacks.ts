@@ -28,7 +28,8 @@ export async function* checkPresence(repository: Repository, packs: PackSet, fir
   for (const { digest, length } of packs.of(firstByte)) {
     const key = packKey(digest);
     while (next.done !== true && next.value.key < key) next = await listed.next();
-    const there = next.done !== true && next.value.key === key ? next.value : undefined;
+    // A listing may lag behind what was stored; a pack that it does not show is asked for before it is called missing.
+    const there = next.done !== true && next.value.key === key ? next.value : await repository.session.stat(key, signal);
     yield { digest, wrong: there === undefined ? 'missing' : there.length === length ? undefined : 'length' };
   }
   await listed.return?.();

@@ -7,7 +7,7 @@ import { DamageList, type Damage, type DamageKind } from './damageList.ts';
 import type { FramePool } from './framePool.ts';
 import { readShard, readTable, rootOf } from './indexFormat.ts';
 import { readObject } from './jsonObject.ts';
-import { descriptionKey, manifestKey } from './layout.ts';
+import { descriptionKey, manifestKey, type SetRef } from './layout.ts';
 import { indexKey, packKey } from './packKey.ts';
 import { PackSet } from './packSet.ts';
 import { PieceTable, type EntryPlace } from './pieceTable.ts';
@@ -39,11 +39,12 @@ const mostPieces = 1_000_000;
 /**
  * Checks a set against its manifest. `presence`: everything is there with its length; `stored`: and has the digest it is named by (neither needs the
  * key); `content`: and every frame opens, every piece has its digest, keys are in order, counts agree.
+ * @param set its id, by which it is looked for, or which it is
  * @throws Failure E_SET_NOT_FOUND; E_KEY when `content` is asked of a repository opened without its key. Damage is a result, not an error.
  */
-export async function verifySet(repository: Repository, pool: FramePool, setId: string, level: VerificationLevel, options: VerifyOptions = {}): Promise<VerifyResult> {
+export async function verifySet(repository: Repository, pool: FramePool, set: string | SetRef, level: VerificationLevel, options: VerifyOptions = {}): Promise<VerifyResult> {
   if (repository.keyless && level === 'content') throw new Failure('E_KEY', 'the content of an encrypted repository cannot be verified without its key');
-  return await new Verification(repository, pool, level, options).run(setId);
+  return await new Verification(repository, pool, level, options).run(typeof set === 'string' ? await findSet(repository, set) : set);
 }
 
 class Verification {
@@ -65,8 +66,7 @@ class Verification {
     this.#options = options;
   }
 
-  async run(setId: string): Promise<VerifyResult> {
-    const set = await findSet(this.#repository, setId);
+  async run(set: SetRef): Promise<VerifyResult> {
     const key = manifestKey(set);
     const manifest = await this.#guarded(key, 'manifest', async () => await readManifestOf(this.#repository, set));
     if (manifest !== undefined) {
@@ -77,7 +77,7 @@ class Verification {
       await this.#checkPacks();
     }
     const damage = this.#damage.all();
-    return { setId, level: this.#level, ok: damage.length === 0, checkedObjects: this.#objects, checkedBytes: this.#bytes, damage };
+    return { setId: set.setId, level: this.#level, ok: damage.length === 0, checkedObjects: this.#objects, checkedBytes: this.#bytes, damage };
   }
 
   #count(bytes: number): void {

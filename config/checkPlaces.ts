@@ -106,7 +106,12 @@ function samePlace(a: DestinationConfig, b: DestinationConfig): boolean {
   const { path: pathA, ...serverA } = a.settings as { path?: unknown };
   const { path: pathB, ...serverB } = b.settings as { path?: unknown };
   if (typeof pathA !== 'string' || typeof pathB !== 'string') return false;
-  // How one logs in makes no other place of it; whom one logs in as may, as many servers give each user a tree of his own.
-  const endpoint = (server: { webhdfs?: unknown; host?: unknown; port?: unknown; user?: unknown }) => JSON.stringify(server.webhdfs ?? (server.host === undefined ? server : [server.host, server.port, server.user]));
-  return endpoint(serverA) === endpoint(serverB) && (isBelow(pathA, pathB) || isBelow(pathB, pathA));
+  return server(serverA) === server(serverB) && (isBelow(pathA, pathB) || isBelow(pathB, pathA));
+}
+
+/** What makes a server another one. How one logs in does not; whom one logs in as may, as many servers give each user a tree of his own. */
+function server({ webhdfs, host, port, user, endpoint, bucket, ...rest }: Readonly<Record<string, unknown>>): string {
+  if (webhdfs !== undefined) return JSON.stringify(webhdfs);
+  if (bucket !== undefined) return JSON.stringify([endpoint, bucket]);
+  return JSON.stringify(host === undefined ? rest : [host, port, user]);
 }

@@ -120,7 +120,8 @@ export interface ClusterActivities {
   buildIndex(copy: CopyTask, plan: CopyPlan, destination: DestinationRef): Promise<SourceSeal>;
 
   sealSet(run: RunRef, plan: BackupPlan, destination: DestinationRef, recoveryPoint: string, seals: readonly SourceSeal[]): Promise<void>;
-  verifySet(destination: string, setId: string, level: VerificationLevel): Promise<{ readonly ok: boolean; readonly checkedObjects: number; readonly checkedBytes: number; readonly damage: number; readonly damaged: readonly string[] }>;
+  /** `of`: whose set it is, where that is known; it is then found without a listing, which may lag behind. */
+  verifySet(destination: string, setId: string, level: VerificationLevel, of?: { readonly cluster: string; readonly task: string }): Promise<{ readonly ok: boolean; readonly checkedObjects: number; readonly checkedBytes: number; readonly damage: number; readonly damaged: readonly string[] }>;
   /** Removes staging of the run, and the set's folder where it was not sealed. */
   cleanDestination(run: RunRef, destination: string, unsealed: { readonly cluster: string; readonly task: string; readonly setId: string } | null): Promise<void>;
   recordHistory(run: RunRef, destination: string, record: BackupOutcome | RestoreOutcome | { readonly outcome: 'failed' | 'cancelled'; readonly runId: string; readonly failures: readonly RunFailure[] }): Promise<void>;

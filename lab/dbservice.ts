@@ -3,9 +3,9 @@ import { chown, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { asNobody, labUser } from './asNobody.ts';
-import { secretFile } from './secretFile.ts';
 import type { LabServer, ServerPlace } from './labServer.ts';
 import { launch, runTool, type Launch } from './processes.ts';
+import { secretFile } from './secretFile.ts';
 
 /** The metadata databases of the services in the lab. */
 export const databases: Readonly<Record<string, { readonly service: string; readonly owner: string }>> = {

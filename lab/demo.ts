@@ -7,6 +7,7 @@ import pc from 'picocolors';
 import prettyBytes from 'pretty-bytes';
 import { loseDatabase, loseDirectory, writeBulk } from './damage.ts';
 import { createLab } from './lab.ts';
+import { clusters } from './labConfig.ts';
 import { openProduct, type Product } from './product.ts';
 import { changeSampleData, makeSampleData } from './sampleData.ts';
 
@@ -41,7 +42,7 @@ process.exit(failed ? 1 : 0);
 
 async function tell(): Promise<void> {
   chapter('Two Hadoop clusters, two PostgreSQL servers and the embedded engine are started');
-  await lab.up();
+  await lab.up(Object.values(clusters).flatMap(({ hdfs, dbservice }) => [...Object.values(hdfs), dbservice]));
   await product.up();
   say('engine and worker are up');
 

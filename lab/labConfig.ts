@@ -1,11 +1,13 @@
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { certificatesOf } from './certificates.ts';
 import { databases, passwordFile, postgresBinaries } from './dbservice.ts';
 import type { ServerPlace } from './labServer.ts';
 import { plainUsers } from './plainSftp.ts';
 import { sftpUser } from './sftp.ts';
 import { sftpFiles } from './sftpKeys.ts';
+import { labBucket, s3KeyFiles } from './s3Account.ts';
 import { sampleRoots } from './sampleRoots.ts';
 
 /** Server of each service instance, per cluster. */
@@ -51,6 +53,8 @@ export function labConfig(lab: LabConfig): string {
       ...(places['hdfs-b'] !== undefined ? { onstandby: { type: 'RemoteHDFS', webhdfs: webhdfs('hdfs-b'), user, path: '/mrs-backup' } } : {}),
       ...(places['sftp'] !== undefined ? { onsftp: sftpDestination(places['sftp'], { user: sftpUser, path: 'mrs-backup', privateKey: { file: sftpFiles(places['sftp']).key } }) } : {}),
       ...(places['sftp-plain'] !== undefined ? { onplainsftp: sftpDestination(places['sftp-plain'], { user: plainUsers.password, path: '/mrs-backup', password: { file: sftpFiles(places['sftp-plain']).password } }) } : {}),
+      ...(places['s3-a'] !== undefined ? { obs: objectStore(places['s3-a']) } : {}),
+      ...(places['s3-b'] !== undefined ? { obs2: objectStore(places['s3-b']) } : {}),
     },
     ...(sources.length > 0 ? { tasks: { nightly: { cluster: 'prod', sources, destinations: ['vault'], policy: { incremental: true } } } } : {}),
   }, { aliasDuplicateObjects: false });
@@ -59,4 +63,10 @@ export function labConfig(lab: LabConfig): string {
 /** A destination on an SFTP server of the lab, whose key is known from its file. */
 function sftpDestination(place: ServerPlace, login: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   return { type: 'SFTP', host: '127.0.0.1', port: place.ports['port'], ...login, knownHosts: sftpFiles(place).knownHosts };
+}
+
+/** An S3 server as a destination. */
+export function objectStore(place: ServerPlace): Readonly<Record<string, unknown>> {
+  const { accessKey, secretKey } = s3KeyFiles(place);
+  return { type: 'OBS', endpoint: `https://127.0.0.1:${place.ports['https']}`, bucket: labBucket, path: 'mrs-backup', pathStyle: true, caFile: certificatesOf(place).authority, accessKey: { file: accessKey }, secretKey: { file: secretKey } };
 }

@@ -3,7 +3,9 @@ import { hdfs } from './hdfs.ts';
 import type { LabServer } from './labServer.ts';
 import { plainSftp } from './plainSftp.ts';
 import { sftp } from './sftp.ts';
+import { s3proxy } from './s3proxy.ts';
 import { sampleRoots } from './sampleRoots.ts';
+import { seaweedfs } from './seaweedfs.ts';
 
 /** All servers of the lab. A is the cluster `prod`, B the cluster `standby` that every instance of A can be mirrored into; the others are destinations. */
 export const servers: Readonly<Record<string, LabServer>> = {
@@ -15,4 +17,6 @@ export const servers: Readonly<Record<string, LabServer>> = {
   'dbservice-b': dbservice,
   sftp,
   'sftp-plain': plainSftp,
+  's3-a': seaweedfs,
+  's3-b': s3proxy,
 };

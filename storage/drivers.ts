@@ -2,6 +2,7 @@ import { closest } from 'fastest-levenshtein';
 import { Failure } from '../contracts/failure.ts';
 import { localDir } from './localDir.ts';
 import { localHdfs } from './localHdfs.ts';
+import { obs } from './obs.ts';
 import { remoteHdfs } from './remoteHdfs.ts';
 import { sftp } from './sftp.ts';
 import type { StorageDriver } from './storageDriver.ts';
@@ -15,6 +16,7 @@ export const drivers: readonly AnyDriver[] = [
   localHdfs,
   remoteHdfs,
   sftp,
+  obs,
 ];
 
 /** Directory types, in the order the vendor shows them; those without a driver are not built yet. */

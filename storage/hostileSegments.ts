@@ -15,10 +15,14 @@ export function hostileSegments(): string[] {
     'A', 'a', 'B', 'b', 'STRASSE', 'straße', 'İ', 'ı',
   ];
   for (const name of odd) names.add(name);
-  for (const length of [80, 239, 240, 241, 255, 256, 600]) {
-    names.add('n'.repeat(length));
-    names.add(`${'n'.repeat(length - 1)}m`);
-    names.add('é'.repeat(length));
-  }
   return [...names];
+}
+
+/** Names around and beyond the length that media take at once, as they are and encoded. */
+export function longSegments(): string[] {
+  return [80, 239, 240, 241, 255, 256, 600].flatMap(namesOfLength);
+}
+
+function namesOfLength(length: number): string[] {
+  return ['n'.repeat(length), `${'n'.repeat(length - 1)}m`, 'é'.repeat(length)];
 }

@@ -105,3 +105,18 @@ export function encodePrefix(prefix: string): string {
   if (!prefix.endsWith('/')) throw new Failure('E_USAGE', `a prefix to list ends in "/": ${JSON.stringify(prefix)}`);
   return encodeKey(prefix.slice(0, -1));
 }
+
+/** The key at a path, or `undefined` when a name in it is not ours. */
+export function decodeKey(path: string): string | undefined {
+  const segments: string[] = [];
+  let names: string[] = [];
+  for (const name of path.split('/')) {
+    names.push(name);
+    if (isCut(name)) continue;
+    const segment = decodeSegment(names);
+    if (segment === undefined) return undefined;
+    segments.push(segment);
+    names = [];
+  }
+  return names.length === 0 ? segments.join('/') : undefined;
+}

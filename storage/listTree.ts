@@ -1,5 +1,5 @@
 import { compareKeys } from '../contracts/compareKeys.ts';
-import { TEMPORARY_FOLDER, decodeSegment, encodePrefix, isCut } from './keyNames.ts';
+import { TEMPORARY_FOLDER, decodeKey, decodeSegment, encodePrefix, isCut } from './keyNames.ts';
 import type { StoredObject } from './storageDriver.ts';
 
 /** One name in a folder of the medium. */
@@ -16,6 +16,8 @@ export interface Tree {
   children(path: string, signal?: AbortSignal): AsyncIterable<TreeChild> | Iterable<TreeChild> | Promise<readonly TreeChild[]>;
   /** Length of a file; `undefined` when it is gone meanwhile. */
   measure(path: string, signal?: AbortSignal): Promise<number | undefined>;
+  /** Everything below a folder at any depth, with paths counted from it, where the medium tells it in one answer; else `undefined`. */
+  whole?(path: string, signal?: AbortSignal): Promise<readonly { readonly path: string; readonly length: number }[] | undefined>;
 }
 
 interface Segment {
@@ -36,6 +38,11 @@ export async function* listTree(tree: Tree, prefix: string, signal?: AbortSignal
 }
 
 async function* listFolder(tree: Tree, path: string, prefix: string, signal?: AbortSignal): AsyncGenerator<StoredObject> {
+  const whole = await tree.whole?.(path, signal);
+  if (whole !== undefined) {
+    yield* inOrder(whole, path === '', prefix);
+    return;
+  }
   const segments: Segment[] = [];
   await collect(tree, path, path === '', [], segments, signal);
   segments.sort((a, b) => compareKeys(a.segment, b.segment));
@@ -55,6 +62,15 @@ async function* listFolder(tree: Tree, path: string, prefix: string, signal?: Ab
       if (length !== undefined) yield { key: prefix + file.segment, length };
     }
   }
+}
+
+function inOrder(files: readonly { readonly path: string; readonly length: number }[], isRoot: boolean, prefix: string): StoredObject[] {
+  return files
+    .flatMap(({ path, length }) => {
+      const below = isRoot && path.startsWith(`${TEMPORARY_FOLDER}/`) ? undefined : decodeKey(path);
+      return below === undefined ? [] : [{ key: prefix + below, length }];
+    })
+    .sort((a, b) => compareKeys(a.key, b.key));
 }
 
 /** All segments of one folder of keys: the names in it, and the rests of long segments in folders of their own. */

@@ -30,6 +30,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   '@temporalio/client': ['client'],
   commander: ['client'],
   pg: ['components'],
+  'esdk-obs-nodejs': ['storage'],
 };
 
 interface Import {

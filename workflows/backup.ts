@@ -162,7 +162,7 @@ async function verifyAll(plan: BackupPlan, sealed: readonly SealedDestination[])
   return await Promise.all(sealed.map(async ({ ref, failure }) => {
     if (failure !== undefined) return { name: ref.name, setId: ref.setId, state: 'failed' as const, failure };
     try {
-      const result = await onCluster(plan.cluster, 'patient', 'verify').verifySet(ref.name, ref.setId, plan.verify);
+      const result = await onCluster(plan.cluster, 'patient', 'verify').verifySet(ref.name, ref.setId, plan.verify, { cluster: plan.cluster, task: plan.task });
       return { name: ref.name, setId: ref.setId, state: 'sealed' as const, verified: plan.verify, damage: result.damage };
     } catch (error) {
       if (isCancellation(error)) throw error;

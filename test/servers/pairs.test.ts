@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { connectDbservice } from '../../lab/dbservice.ts';
@@ -14,12 +16,15 @@ import { writeSupportProofs, type SupportProof } from '../../support/supportProo
 import { productVersion } from '../../worker/productVersion.ts';
 
 /** Every data source with every directory type that is built, as a user does it. Columns: type, destination of the lab's configuration. */
-const destinations = [['LocalDir', 'vault'], ['LocalHDFS', 'onprod'], ['RemoteHDFS', 'onstandby'], ['SFTP', 'onsftp']] as const;
+const destinations = [['LocalDir', 'vault'], ['LocalHDFS', 'onprod'], ['RemoteHDFS', 'onstandby'], ['SFTP', 'onsftp'], ['OBS', 'obs']] as const;
 const sources = {
   hdfs: { source: 'hdfs', instance: 'hacluster', paths: ['/data'] },
   dbservice: { source: 'dbservice', databases: ['hivemeta', 'oozie'] },
 } as const;
 const pairs = destinations.flatMap(([type, destination]) => Object.keys(sources).map((source) => ({ source: source as keyof typeof sources, type, destination, task: `${source}-${destination}` })));
+
+/** Whose version belongs into the record of a directory type. */
+const serverOf: Readonly<Record<(typeof destinations)[number][0], string | undefined>> = { LocalDir: undefined, LocalHDFS: 'hdfs', RemoteHDFS: 'hdfs', SFTP: 'sftp', OBS: 'obs' };
 
 let folder: string;
 let lab: Lab;
@@ -31,7 +36,7 @@ const versions: Record<string, string> = {};
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'mrs-backup-pairs-'));
   lab = await createLab({ stateFolder: folder, toolsFolder: process.env['MRS_BACKUP_TOOLS'] ?? new URL('../../.tools', import.meta.url).pathname });
-  await lab.up(['hdfs-a', 'hdfs-b', 'dbservice', 'sftp']);
+  await lab.up(['hdfs-a', 'hdfs-b', 'dbservice', 'sftp', 's3-a']);
   hdfs = createWebHdfs({ urls: [lab.endpoints('hdfs-a')['webhdfs']!], user: userInfo().username });
   await makeSampleData(lab, { files: 40, largeBytes: 3 << 20, databases: ['hivemeta', 'oozie'], rows: 200 });
   const config = parse(await readFile(lab.config(), 'utf8')) as Record<string, unknown>;
@@ -41,6 +46,7 @@ beforeAll(async () => {
   await product.up();
   versions['hdfs'] = `Hadoop ${String((await hdfs.jmx('Hadoop:service=NameNode,name=NameNodeInfo'))[0]?.['SoftwareVersion'])}`;
   versions['sftp'] = (await greetingOf(lab.place('sftp').ports['port']!)).replace(/^SSH-2\.0-(\w+)_(\S+).*$/, '$1 $2');
+  versions['obs'] = `SeaweedFS ${/\d+\.\d+/.exec((await promisify(execFile)(join(lab.place('s3-a').toolsFolder, 'seaweedfs', 'bin', 'weed'), ['version'])).stdout)?.[0]}`;
   versions['dbservice'] = `PostgreSQL ${(await sql<{ server_version: string }>('postgres', 'show server_version'))[0]!.server_version}`;
 }, 240_000);
 
@@ -117,8 +123,8 @@ test.each(pairs)('$source is backed up to $type, verified, restored beside and f
   expect(restored).toMatchObject({ outcome: 'restored', sources: [{ source, differences: 0, missing: 0 }] });
   expect(restored.sources[0]!.compared).toBeGreaterThan(10);
   await compareAndRemove[source]();
-  const server = { LocalDir: [], LocalHDFS: [versions['hdfs']!], RemoteHDFS: [versions['hdfs']!], SFTP: [versions['sftp']!] }[type];
-  proved.push({ source, type, at: new Date().toISOString(), version: productVersion, servers: [...new Set([versions[source]!, ...server])].join(', ') });
+  const server = serverOf[type];
+  proved.push({ source, type, at: new Date().toISOString(), version: productVersion, servers: [...new Set([versions[source]!, ...(server === undefined ? [] : [versions[server]!])])].join(', ') });
 });
 
 test('the support matrix calls these pairs proved, from the record, and no other', async () => {

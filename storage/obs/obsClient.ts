@@ -1,0 +1,164 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import type ObsSdk from 'esdk-obs-nodejs';
+import type { ObsParameters, ObsReply } from 'esdk-obs-nodejs';
+import { Failure } from '../../contracts/failure.ts';
+import type { SecretReader } from '../../contracts/secretReader.ts';
+import type { ObsAgents } from './obsAgents.ts';
+import type { ObsConfig } from './obsConfig.ts';
+import { readCredentials, type ObsCredentials } from './obsCredentials.ts';
+import { networkFailure, refusalFailure } from './obsFailure.ts';
+import { watchRequest } from './requestWatch.ts';
+
+/** Longer than any request: the SDK’s own timer answers without ending the request, so it must never be the first. */
+const SDK_TIMEOUT_SECONDS = 24 * 60 * 60;
+/** A request without a body of ours or theirs. */
+const DEADLINE_MS = 120_000;
+/** Buckets do not vanish often. */
+const BUCKET_MS = 5000;
+/** Temporary credentials are renewed behind their references by whoever hands them out. */
+const CREDENTIALS_MS = 30_000;
+
+export interface ObsAnswer {
+  readonly status: number;
+  /** The server's own word for a refusal, '' where it has none. */
+  readonly code: string;
+  readonly result: Record<string, any>;
+  readonly headers: IncomingHttpHeaders;
+}
+
+export interface ObsCall {
+  /** For messages. */
+  readonly what: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Sent as it is, with exactly this length. */
+  readonly body?: readonly Uint8Array[] | undefined;
+  /** Refusals that are answers: no failure is thrown for them. */
+  readonly accept?: readonly number[];
+  /** Content or a body passes: only a stall ends it. */
+  readonly isTransfer?: boolean;
+  /** Instead of the configured one. */
+  readonly stallMs?: number;
+}
+
+/**
+ * The SDK, fenced in: every call is one request, ends in time, and throws a `Failure` unless it succeeded. Bodies are streams with a known length
+ * (of anything else the SDK makes text), nothing is repeated or redirected by the SDK, and nothing it forgets to catch reaches the process.
+ */
+export class ObsClient {
+  readonly #sdk: ObsSdk;
+  readonly #stallMs: number;
+  readonly #renew: (() => Promise<ObsCredentials>) | undefined;
+  #credentialsReadAt = performance.now();
+  #bucketSeenAt = -Infinity;
+
+  constructor(sdk: ObsSdk, stallMs: number, renew: (() => Promise<ObsCredentials>) | undefined) {
+    this.#sdk = sdk;
+    this.#stallMs = stallMs;
+    this.#renew = renew;
+  }
+
+  /** How requests are signed. */
+  get signature(): 'obs' | 'v2' {
+    return this.#sdk.util.signatureContext!.signature;
+  }
+
+  async call(method: string, parameters: ObsParameters, call: ObsCall): Promise<ObsAnswer> {
+    call.signal?.throwIfAborted();
+    await this.#renewCredentials();
+    const { CommonMsg: { Status: status, Code: code = '', Message: message = '' }, InterfaceResult: result = {}, headers } = await this.#request(method, parameters, call);
+    if ((status >= 300 || status < 200) && call.accept?.includes(status) !== true) {
+      const failure = refusalFailure({ status, code: String(code), message: String(message) }, call.what);
+      // Perhaps the credentials were renewed meanwhile: the next request uses fresh ones.
+      if (status === 403) this.#credentialsReadAt = -Infinity;
+      throw failure;
+    }
+    if (status < 300) this.#bucketSeenAt = performance.now();
+    return { status, code: String(code), result: result ?? {}, headers };
+  }
+
+  /** Whether the bucket was there a moment ago: then something absent is absent in it. */
+  get sawBucket(): boolean {
+    return performance.now() - this.#bucketSeenAt < BUCKET_MS;
+  }
+
+  close(): void {
+    this.#sdk.close();
+  }
+
+  async #request(method: string, parameters: ObsParameters, call: ObsCall): Promise<ObsReply & { readonly headers: IncomingHttpHeaders }> {
+    for (let isFirst = true; ; isFirst = false) {
+      let wasReused = false;
+      let answer: IncomingMessage | undefined;
+      try {
+        const reply = await new Promise<ObsReply>((resolve, reject) => {
+          const watch = watchRequest({ stallMs: call.stallMs ?? this.#stallMs, deadlineMs: call.isTransfer === true ? undefined : DEADLINE_MS }, call.what, call.signal, reject);
+          const body = call.body === undefined ? {} : { Body: Readable.from(call.body, { objectMode: false }) };
+          const hooks = {
+            RequestHook: (request: Parameters<typeof watch.hook>[0]): void => {
+              watch.hook(request);
+              request.once('socket', () => (wasReused = request.reusedSocket));
+            },
+            ResponseHook: (response: IncomingMessage): void => void (answer = response),
+          };
+          const done = (error: Error | null, made: ObsReply): void => {
+            watch.stop();
+            if (error === null || error === undefined) resolve(made);
+            else reject(error);
+          };
+          try {
+            this.#sdk.exec(method, { ...parameters, ...body, ...hooks }, done);
+          } catch (error) {
+            done(error as Error, undefined as never);
+          }
+        });
+        return { ...reply, headers: answer?.headers ?? {} };
+      } catch (error) {
+        call.signal?.throwIfAborted();
+        // The server closed an idle connection just when it was used again: no answer, and nothing is wrong with it.
+        if (isFirst && wasReused && answer === undefined && /^(ECONNRESET|EPIPE)$/.test((error as NodeJS.ErrnoException).code ?? '')) continue;
+        throw networkFailure(error, call.what);
+      }
+    }
+  }
+
+  async #renewCredentials(): Promise<void> {
+    if (this.#renew === undefined || performance.now() - this.#credentialsReadAt < CREDENTIALS_MS) return;
+    this.#credentialsReadAt = performance.now();
+    const { accessKey, secretKey, securityToken } = await this.#renew();
+    this.#sdk.refresh(accessKey, secretKey, securityToken);
+  }
+}
+
+/**
+ * Connects as the configuration says. Asks the server for its signature where that is not given.
+ * @throws Failure E_SECRET, and what the request of `auto` throws
+ */
+export async function createObsClient(config: ObsConfig, agents: ObsAgents, readSecret: SecretReader, shown: string): Promise<ObsClient> {
+  const { default: Sdk } = await import('esdk-obs-nodejs');
+  const url = new URL(config.endpoint);
+  const isSecure = url.protocol === 'https:';
+  const port = url.port === '' ? (isSecure ? 443 : 80) : Number(url.port);
+  const credentials = await readCredentials(config, readSecret);
+  const pathStyle = config.pathStyle === true;
+  const connect = async (signature: 'obs' | 'v2'): Promise<ObsClient> => {
+    const sdk = new Sdk({
+      access_key_id: credentials.accessKey, secret_access_key: credentials.secretKey, security_token: credentials.securityToken,
+      server: url.hostname, port, is_secure: isSecure, ssl_verify: true, path_style: pathStyle, signature, is_signature_negotiation: false,
+      max_retry_count: 0, timeout: SDK_TIMEOUT_SECONDS, http_agent: agents.http, https_agent: agents.https,
+    });
+    // Its constructor goes on after it returned.
+    while (sdk.util.signatureContext === null) await new Promise((resolve) => setImmediate(resolve));
+    if (sdk.util.signatureContext.signature !== signature) throw new Failure('E_CONFIG', `${shown} cannot be signed for as ${signature}`, { hint: 'remove signature from the destination' });
+    // What it throws itself it leaves to nobody, and then never answers.
+    const makeRequest = sdk.util.makeRequest;
+    sdk.util.makeRequest = (method, options, attempt, done) => makeRequest.call(sdk.util, method, options, attempt, done).catch(done);
+    const renew = config.securityToken === undefined ? undefined : (): Promise<ObsCredentials> => readCredentials(config, readSecret);
+    return new ObsClient(sdk, config.stallSeconds * 1000, renew);
+  };
+  if (config.signature !== 'auto') return await connect(config.signature);
+  if (pathStyle) return await connect('v2');
+  const client = await connect('obs');
+  const { status, result } = await client.call('HeadApiVersion', { Bucket: config.bucket }, { what: shown, accept: [400, 403, 404, 405, 501] });
+  return status < 300 && String(result['ApiVersion'] ?? '') >= '3.0' ? client : await connect('v2');
+}

@@ -1,0 +1,70 @@
+import { Failure } from '../../contracts/failure.ts';
+import type { FailureCode } from '../../contracts/failures.ts';
+
+/** What a server answered instead of what was asked for. */
+export interface Refusal {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+interface Verdict {
+  readonly code: FailureCode;
+  readonly hint?: string;
+}
+
+const CREDENTIAL: Verdict = { code: 'E_DESTINATION_DENIED', hint: 'check the access key and the secret key behind the references of the destination' };
+const QUOTA: Verdict = { code: 'E_DESTINATION_FULL', hint: 'raise the quota of the bucket, or make space in it; the run goes on by itself' };
+const EXPIRED: Verdict = { code: 'E_DESTINATION_UNREACHABLE', hint: 'put fresh temporary credentials behind the references of the destination; the run goes on by itself' };
+const AGAIN: Verdict = { code: 'E_DESTINATION_UNREACHABLE', hint: 'the bytes were damaged or cut on the way; they are sent again' };
+
+/** By the server’s own word, which says more than its status. Names of OBS, S3, Ceph and MinIO. */
+const BY_CODE: Readonly<Record<string, Verdict>> = {
+  InvalidAccessKeyId: CREDENTIAL,
+  SignatureDoesNotMatch: CREDENTIAL,
+  InvalidSecurity: CREDENTIAL,
+  RequestTimeTooSkewed: { code: 'E_DESTINATION_DENIED', hint: 'set the clock of the worker: the server refuses requests that are more than 15 minutes off' },
+  ExpiredToken: EXPIRED,
+  TokenRefreshRequired: EXPIRED,
+  InsufficientStorageSpace: QUOTA,
+  QuotaExceeded: QUOTA,
+  QuotaExceed: QUOTA,
+  XMinioAdminBucketQuotaExceeded: QUOTA,
+  XMinioStorageFull: QUOTA,
+  BadDigest: AGAIN,
+  IncompleteBody: AGAIN,
+  RequestTimeout: AGAIN,
+  NoSuchUpload: { code: 'E_DESTINATION_UNREACHABLE', hint: 'the unfinished upload was removed by somebody else; it is made again' },
+  OperationAborted: { code: 'E_DESTINATION_UNREACHABLE' },
+  NoSuchBucket: { code: 'E_DESTINATION_PATH', hint: 'check bucket and endpoint of the destination, or create the bucket' },
+  EntityTooLarge: { code: 'E_DESTINATION_PATH', hint: 'lower multipartAbove of the destination below what the server takes at once' },
+  NotImplemented: { code: 'E_UNSUPPORTED', hint: 'the server cannot do what the destination asks for: check storageClass and serverSideEncryption' },
+  InArrearOrInsufficientBalance: { code: 'E_DESTINATION_DENIED', hint: 'the account of the bucket is in arrears' },
+};
+
+/** Certificates that are not trusted: nobody is spoken to who cannot say who he is. */
+const UNTRUSTED = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ALTNAME/;
+
+/** A refusal as a destination failure. */
+export function refusalFailure({ status, code, message }: Refusal, what: string): Failure {
+  const { code: failureCode, hint } = BY_CODE[code] ?? byStatus(status);
+  return new Failure(failureCode, `${[`HTTP ${status}`, code, message].filter((part) => part !== '').join(' ')}, at ${what}`, { ...(hint === undefined ? {} : { hint }), details: { status, answer: code } });
+}
+
+function byStatus(status: number): Verdict {
+  if (status === 507) return QUOTA;
+  if (status === 401 || status === 403) return { code: 'E_DESTINATION_DENIED', hint: 'check the credential of the destination, and its rights on the bucket: list, read, write, delete, multipart uploads' };
+  if (status >= 300 && status < 400) return { code: 'E_DESTINATION_PATH', hint: 'the bucket is elsewhere: name the endpoint of its own region; redirections are not followed' };
+  if (status === 501) return BY_CODE['NotImplemented']!;
+  if (status === 408 || status === 409 || status === 429 || status >= 500) return { code: 'E_DESTINATION_UNREACHABLE' };
+  return { code: 'E_DESTINATION_PATH', hint: 'check endpoint, bucket and options of the destination in the configuration' };
+}
+
+/** An error of the network as a destination failure; failures pass unchanged. */
+export function networkFailure(error: unknown, what: string): unknown {
+  if (error instanceof Failure || !(error instanceof Error)) return error;
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const told = `${code === '' || error.message.includes(code) ? '' : `${code} `}${error.message}, at ${what}`;
+  if (UNTRUSTED.test(code)) return new Failure('E_DESTINATION_DENIED', told, { hint: 'the certificate of the server is not trusted: name the file of its authority as caFile of the destination, or check the endpoint', details: { errno: code }, cause: error });
+  return new Failure('E_DESTINATION_UNREACHABLE', told, { details: { errno: code }, cause: error });
+}

@@ -1,0 +1,151 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { stringify } from 'yaml';
+import { compareKeys } from '../../contracts/compareKeys.ts';
+import { openProduct } from '../../lab/product.ts';
+import { labBucket, s3Request } from '../../lab/s3Account.ts';
+import { checkDestination, type ConformanceResult } from '../../storage/conformance.ts';
+import { obs } from '../../storage/obs.ts';
+import { sampleBody } from '../../storage/sampleBody.ts';
+import { bytesAt, keysOf, openObsScene, putSample, type ObsScene } from '../obs/openObs.ts';
+
+let scene: ObsScene;
+beforeAll(async () => void (scene = await openObsScene(['s3-a', 's3-b'])), 120_000);
+afterAll(async () => { await scene?.close(); }, 60_000);
+
+const small = { multipartAbove: 5 << 20, partSize: 5 << 20 };
+
+/** Names of all objects and unfinished uploads below a folder of the bucket, past the product. */
+async function leftIn(server: string, folder: unknown): Promise<string[]> {
+  const place = scene.lab.place(server);
+  const keys = async (query: string | undefined): Promise<string[]> => {
+    const text = await (await s3Request(place, 'GET', labBucket, { ...(query === undefined ? {} : { query }), search: `prefix=${String(folder)}/` })).text();
+    return [...text.matchAll(/<Key>(.*?)<\/Key>/g)].map((match) => match[1]!);
+  };
+  return [...(await keys(undefined)), ...(await keys('uploads'))];
+}
+
+test.each(['s3-a', 's3-b'])('%s keeps every promise of a destination, and nothing stays behind', { timeout: 240_000 }, async (server) => {
+  const settings = scene.settings(server, small);
+  {
+    // Of a check that was killed two hours ago.
+    await using session = await scene.open(settings);
+    await putSample(session, `.conformance-${Date.now() - 7_200_000}-0123abcd/large`, 100);
+  }
+  const results: ConformanceResult[] = [];
+  for await (const result of checkDestination(() => scene.open(settings), obs.capabilities, { exclusive: true, largeBytes: 8 << 20, listed: 60 })) results.push(result);
+  expect(results.filter(({ status }) => status === 'failed')).toEqual([]);
+  expect(results.filter(({ status }) => status === 'unsupported').map(({ name, reason }) => [name, reason])).toEqual([['very long names', expect.stringContaining('1,024 bytes')], ['space', 'the destination does not say']]);
+  expect(await leftIn(server, settings['path'])).toEqual([]);
+});
+
+test('what a destination check leaves that was killed is all seen by the product, unfinished uploads too', { timeout: 120_000 }, async () => {
+  const settings = scene.settings('s3-a', small);
+  const config = join(scene.folder, 'check.yaml');
+  await writeFile(config, stringify({ destinations: { store: settings } }));
+  const product = openProduct(config, join(scene.folder, 'engine'));
+  const { child } = product.start(['destination', 'check', 'store']);
+  const isThere = async (part: string): Promise<boolean> => (await leftIn('s3-a', settings['path'])).some((name) => name.includes(part));
+  while (!(await isThere('/large'))) await sleep(50);
+  child.kill('SIGKILL');
+  expect(await isThere('/large')).toBe(true);
+  await using session = await scene.open(settings);
+  await session.sweep(0);
+  for (const key of await keysOf(session)) await session.remove(key);
+  expect(await leftIn('s3-a', settings['path'])).toEqual([]);
+});
+
+test('unfinished uploads of a dead writer go by its name at once, others only by age', async () => {
+  const settings = scene.settings('s3-a', small);
+  const sample = sampleBody(12 << 20, 'unfinished');
+  // A process of its own, killed in the middle of a write: there is nobody left to clean up.
+  const writer = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', `
+    const { obs } = await import(${JSON.stringify(new URL('../../storage/obs.ts', import.meta.url).href)});
+    const { createSecretReader } = await import(${JSON.stringify(new URL('../../config/secrets.ts', import.meta.url).href)});
+    const session = await obs.open(obs.config.parse(${JSON.stringify(settings)}), { name: 'store', readSecret: createSecretReader('/'), writer: 'run-1' });
+    const block = new Uint8Array(6 << 20);
+    await session.put('a/b', (async function* () { yield block; console.log('begun'); await new Promise((resolve) => setTimeout(resolve, 60_000)); })(), ${JSON.stringify({ length: sample.length, sha256: sample.sha256 })});`], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await new Promise((resolve) => writer.stdout.once('data', resolve));
+  while ((await leftIn('s3-a', settings['path'])).length < 2) await sleep(20);
+  writer.kill('SIGKILL');
+  await using stranger = await scene.open(settings, 'run-2');
+  expect(await keysOf(stranger)).toEqual([]);
+  expect(await stranger.sweep(60 * 60 * 1000)).toEqual([]);
+  await using successor = await scene.open(settings, 'run-1');
+  expect(await successor.sweep(60 * 60 * 1000)).toEqual(['a/b']);
+  expect(await leftIn('s3-a', settings['path'])).toEqual([]);
+  // Begun, but not yet marked as anybody's.
+  expect((await s3Request(scene.lab.place('s3-a'), 'POST', `${labBucket}/${String(settings['path'])}/c`, { query: 'uploads' })).status).toBe(200);
+  expect(await stranger.sweep(60 * 60 * 1000)).toEqual([]);
+  await sleep(1100);
+  expect(await stranger.sweep(1000)).toEqual(['c']);
+  expect(await leftIn('s3-a', settings['path'])).toEqual([]);
+});
+
+test('a listing of many pages is in the order of keys, and leaves others’ objects out', { timeout: 60_000 }, async () => {
+  const settings = scene.settings('s3-b');
+  await using session = await scene.open(settings);
+  const keys = Array.from({ length: 1030 }, (_, i) => (i < 520 ? `d/x/${i}` : i < 1000 ? `d-${i}` : `e.${i}/deep/a b`));
+  for (let i = 0; i < keys.length; i += 32) await Promise.all(keys.slice(i, i + 32).map((key) => putSample(session, key, 3)));
+  const place = scene.lab.place('s3-b');
+  for (const foreign of ['d/not ours', 'z/%2x']) await s3Request(place, 'PUT', `${labBucket}/${String(settings['path'])}/${encodeURIComponent(foreign).replaceAll('%2F', '/')}`, { body: Buffer.from('x') });
+  expect(await keysOf(session)).toEqual([...keys].sort(compareKeys));
+  expect(await keysOf(session, 'd/')).toEqual(keys.slice(0, 520).sort(compareKeys));
+  expect(await keysOf(session, 'nothing/')).toEqual([]);
+});
+
+test('many removals at once are few requests', async () => {
+  const { proxy, settings } = await scene.proxied('s3-a', small);
+  await using _ = proxy;
+  await using session = await scene.open(settings);
+  const keys = Array.from({ length: 40 }, (_, i) => `k${i}`);
+  await Promise.all(keys.map((key) => putSample(session, key)));
+  const before = proxy.seen.length;
+  await Promise.all([...keys, 'not there'].map((key) => session.remove(key)));
+  expect(proxy.seen.slice(before).map(({ method, query }) => `${method}${query.has('delete') ? ' batch' : ''}`)).toEqual(['POST batch']);
+  expect(await keysOf(session)).toEqual([]);
+});
+
+test('a key too long for the service is refused, and so is a path that two destinations share', async () => {
+  await using session = await scene.open(scene.settings('s3-a'));
+  await expect(putSample(session, 'n'.repeat(1020))).rejects.toMatchObject({ code: 'E_UNSUPPORTED', message: expect.stringContaining('1024') });
+  const config = join(scene.folder, 'shared.yaml');
+  const one = scene.settings('s3-a', { path: 'a/b' });
+  await writeFile(config, stringify({ destinations: { one, two: { ...one, path: 'a', accessKey: { env: 'OTHER' } } } }));
+  const { stdout, stderr } = await openProduct(config, scene.folder).run('config', 'check');
+  expect(`${stdout}${stderr}`).toContain('overlaps with the destination one');
+});
+
+test('storage class and encryption go with every object, and what the server cannot do is said', async () => {
+  const { proxy, settings } = await scene.proxied('s3-b', small);
+  await using _ = proxy;
+  {
+    await using session = await scene.open({ ...settings, storageClass: 'WARM' });
+    await putSample(session, 'warm', 6_000_000);
+    const made = proxy.seen.filter(({ method, query, path }) => path.endsWith('/warm') && (method === 'POST' && query.has('uploads')));
+    expect(made.map(({ headers }) => headers['x-amz-storage-class'])).toEqual(['STANDARD_IA']);
+  }
+  await using encrypted = await scene.open({ ...settings, serverSideEncryption: { kms: true, keyId: 'key-1' } });
+  await expect(putSample(encrypted, 'secret')).rejects.toMatchObject({ code: 'E_UNSUPPORTED', hint: expect.stringContaining('serverSideEncryption') });
+  expect(proxy.seen.at(-1)!.headers).toMatchObject({ 'x-amz-server-side-encryption': 'aws:kms', 'x-amz-server-side-encryption-aws-kms-key-id': 'key-1' });
+});
+
+test('with a key of ours, the server keeps what only that key opens', async () => {
+  const keyFile = join(scene.folder, 'customer.key');
+  await writeFile(keyFile, randomBytes(32).toString('hex'), { mode: 0o600 });
+  const settings = scene.settings('s3-a', small);
+  await using session = await scene.open({ ...settings, serverSideEncryption: { customerKey: { file: keyFile } } });
+  for (const length of [1000, 6_000_000]) {
+    await putSample(session, `ours-${length}`, length);
+    expect((await bytesAt(session, `ours-${length}`)).equals(Buffer.concat(await Array.fromAsync(sampleBody(length, `ours-${length}`).body())))).toBe(true);
+    expect(await session.stat(`ours-${length}`)).toEqual({ length });
+    await using without = await scene.open(settings);
+    await expect(bytesAt(without, `ours-${length}`)).rejects.toMatchObject({ name: 'Failure' });
+  }
+  await writeFile(keyFile, 'too short', { mode: 0o600 });
+  await expect(scene.open({ ...settings, serverSideEncryption: { customerKey: { file: keyFile } } })).rejects.toMatchObject({ code: 'E_SECRET' });
+});

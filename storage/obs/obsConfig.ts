@@ -51,5 +51,5 @@ export type ObsConfig = z.infer<typeof obsConfig>;
 
 function isBare(text: string): boolean {
   const url = URL.parse(text);
-  return url !== null && url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '' && url.password === '' && !url.hostname.startsWith('[') && !text.endsWith('/?');
+  return url !== null && url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '' && url.password === '' && !url.hostname.startsWith('[');
 }

@@ -63,8 +63,14 @@ export class SftpSession implements StorageSession {
   async put(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, signal?: AbortSignal): Promise<void> {
     const path = encodeKey(key);
     const temporary = `${TEMPORARY_FOLDER}/${temporaryName(this.#writer)}`;
-    await this.#using({ what: this.#what(key), bytes: expected.length }, signal, async (channel, what, connection) => {
-      const handle = await this.#createTemporary(channel, connection, temporary);
+    const attempt = { what: this.#what(key), bytes: expected.length };
+    // Stopped by itself, as it has to clean up.
+    await this.#using(attempt, signal, async (channel, what, connection) => {
+      const opening = this.#createTemporary(channel, connection, temporary);
+      const handle = await orAborted(opening, signal).catch((error: unknown) => {
+        opening.then((late) => this.#discard(channel, late, temporary), () => {});
+        throw error;
+      });
       try {
         const { written } = await sendBlocks(channel, handle, checkedBody(body, expected, what, signal), signal);
         // All at once: requests on one handle are done in their order. The body is known to be good, so its folder may be made.
@@ -79,7 +85,7 @@ export class SftpSession implements StorageSession {
         await this.#discard(channel, handle, temporary);
         throw told;
       }
-    });
+    }, true);
   }
 
   async *get(key: string, range?: ByteRange, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -211,11 +217,12 @@ export class SftpSession implements StorageSession {
   }
 
   /** Runs it on a channel; statuses become failures. */
-  async #using<T>(attempt: SftpAttempt, signal: AbortSignal | undefined, work: (channel: SftpChannel, what: string, connection: SftpConnection) => Promise<T>): Promise<T> {
+  async #using<T>(attempt: SftpAttempt, signal: AbortSignal | undefined, work: (channel: SftpChannel, what: string, connection: SftpConnection) => Promise<T>, stopsItself = false): Promise<T> {
     using lease = await this.#lease(signal);
     const { channel, connection } = lease;
     try {
-      return await work(channel, attempt.what, connection);
+      const done = work(channel, attempt.what, connection);
+      return await (stopsItself ? done : orAborted(done, signal));
     } catch (error) {
       throw await sftpFailure(error, attempt, this.#stateOf(channel));
     }

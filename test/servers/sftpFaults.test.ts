@@ -190,6 +190,29 @@ describe('a line', () => {
     await putSample(session, 'stalled', 1000);
   });
 
+  test('that is silent holds up nobody who stops waiting', async () => {
+    await using proxy = await startFaultyProxy(lab.place('sftp').ports['port']!);
+    await using session = await open(proxy.port, { path: 'silent' });
+    await putSample(session, 'before', 300_000);
+    proxy.stalled = true;
+    const stopped = new Error('stopped');
+    const sample = sampleBody(10, 'new');
+    const waiting: ((signal: AbortSignal) => Promise<unknown>)[] = [
+      (signal) => session.stat('before', signal), (signal) => session.remove('before', signal), (signal) => session.space(signal), (signal) => session.sweep(0, signal),
+      (signal) => session.put('new', sample.body(), sample, signal), (signal) => session.get('before', undefined, signal)[Symbol.asyncIterator]().next(), (signal) => session.list('', signal)[Symbol.asyncIterator]().next(),
+    ];
+    const begin = performance.now();
+    for (const wait of waiting) {
+      const abort = new AbortController();
+      setTimeout(() => abort.abort(stopped), 30);
+      await expect(wait(abort.signal)).rejects.toBe(stopped);
+    }
+    expect(performance.now() - begin).toBeLessThan(4000);
+    proxy.stalled = false;
+    await expect.poll(() => session.stat('before').then((found) => found?.length)).toBeUndefined();
+    await expect.poll(() => readdir(join(sftpFiles(lab.place('sftp')).data, 'silent', '.tmp'))).toEqual([]);
+  });
+
   test('that is slow is no fault, however long it takes', async () => {
     await using proxy = await startFaultyProxy(lab.place('sftp').ports['port']!);
     await using session = await open(proxy.port, { timeoutSeconds: 2 });

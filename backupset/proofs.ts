@@ -15,10 +15,11 @@ const proofSchema = z.object({
 /** The record of a verification. Names of entries are not in it: it is readable without the key. */
 export type Proof = z.infer<typeof proofSchema>;
 
-/** Appends a verification to the set's proofs. */
+/** Appends a verification to the set's proofs. What is newer clears what is older: its time is after that of every other proof of the task, also when the clock was set back. */
 export async function writeProof(repository: Repository, result: VerifyResult): Promise<void> {
-  const at = new Date().toISOString();
   const set = await findSet(repository, result.setId);
+  const newest = (await readProofsAt(repository, `${taskFolder(set.cluster, set.task)}/`)).at(-1)?.at;
+  const at = new Date(Math.max(Date.now(), newest === undefined ? 0 : Date.parse(newest) + 1)).toISOString();
   const proof = {
     formatVersion, setId: result.setId, level: result.level, at, ok: result.ok, checkedObjects: result.checkedObjects, checkedBytes: result.checkedBytes,
     damage: result.damage.map(({ object, kind, total }) => ({ object, kind, entries: total })),

@@ -21,8 +21,8 @@ export async function backup(request: BackupRequest): Promise<BackupOutcome> {
   setSearchAttributes({ BackupDestination: asked.destinations.join(',').slice(0, 200), BackupSources: asked.sources.map((each) => `${each.source}@${each.instance}`) });
 
   story.phase = 'preflight';
-  const { repositories, absent } = await preflight(asked);
-  const plan: BackupPlan = { ...asked, destinations: [...repositories.keys()] };
+  const { found, absent } = await preflight(asked);
+  const plan: BackupPlan = { ...asked, destinations: found.map((each) => each.name) };
   const tried: PlannedSource[] = [];
   let begun: readonly DestinationRef[] = [];
   let outcome: BackupOutcome | undefined;
@@ -32,7 +32,7 @@ export async function backup(request: BackupRequest): Promise<BackupOutcome> {
     story.phase = 'prepare';
     const taken = await takeHandles(run, plan, tried);
     const recoveryPoint = taken[0]!.handle.takenAt;
-    begun = setsOf(run, plan, repositories, recoveryPoint);
+    begun = setsOf(run, found, recoveryPoint);
     await beginSets(run, plan, begun, recoveryPoint);
     story.setIds = [begun[0]!.setId];
 
@@ -65,28 +65,35 @@ interface Copied {
   readonly seconds: number;
 }
 
+/** What was seen of a destination before anything was done. */
+interface Found {
+  readonly name: string;
+  readonly repositoryId: string;
+  readonly newest?: string;
+}
+
 type SealedDestination = { readonly ref: DestinationRef; readonly failure?: RunFailure };
 
 /** All sources, all destinations; nothing is changed yet. One of several destinations that cannot be used does not keep the others from theirs. */
-async function preflight(plan: BackupPlan): Promise<{ readonly repositories: ReadonlyMap<string, string>; readonly absent: readonly { readonly name: string; readonly failure: RunFailure }[] }> {
+async function preflight(plan: BackupPlan): Promise<{ readonly found: readonly Found[]; readonly absent: readonly { readonly name: string; readonly failure: RunFailure }[] }> {
   const { preflightSource, preflightDestination } = onCluster(plan.cluster, 'brief', 'backup');
-  const repositories = new Map<string, string>();
+  const found: Found[] = [];
   const absent: { readonly name: string; readonly failure: RunFailure }[] = [];
   const checked = plan.destinations.map(async (name) => {
     try {
-      return { name, repositoryId: (await preflightDestination(name)).repositoryId };
+      return { name, ...(await preflightDestination(name, { cluster: plan.cluster, task: plan.task })), failure: undefined };
     } catch (error) {
       if (isCancellation(error) || plan.destinations.length === 1) throw error;
       return { name, failure: failureOf(error, name) };
     }
   });
-  const [destinations] = await Promise.all([Promise.all(checked), Promise.all(plan.sources.map((ref) => preflightSource(ref)))]);
+  const [destinations] = await Promise.all([allEnded(checked), allEnded(plan.sources.map((ref) => preflightSource(ref)))]);
   for (const each of destinations) {
     if (each.failure !== undefined) absent.push(each);
-    else repositories.set(each.name, each.repositoryId);
+    else found.push(each);
   }
-  if (repositories.size === 0) throw fail(absent[0]!.failure);
-  return { repositories, absent };
+  if (found.length === 0) throw fail(absent[0]!.failure);
+  return { found, absent };
 }
 
 /**
@@ -102,10 +109,23 @@ async function takeHandles(run: RunRef, plan: BackupPlan, tried: PlannedSource[]
   return taken;
 }
 
-/** The set of this run at every destination; not begun yet. */
-function setsOf(run: RunRef, plan: BackupPlan, repositories: ReadonlyMap<string, string>, recoveryPoint: string): readonly DestinationRef[] {
-  const setId = `${recoveryPoint.replace(/[-:]|\.\d+/g, '')}-${run.runKey}`;
-  return plan.destinations.map((name) => ({ name, repositoryId: repositories.get(name)!, setId }));
+/** The set of this run at every destination; not begun yet. Ids of a task's sets are in the order in which they were made, also when a clock was set back. */
+function setsOf(run: RunRef, found: readonly Found[], recoveryPoint: string): readonly DestinationRef[] {
+  const newest = found.map((each) => each.newest ?? '').sort().at(-1)!;
+  const stamp = stampOf(recoveryPoint);
+  const setId = `${stamp > newest ? stamp : after(newest)}-${run.runKey}`;
+  return found.map(({ name, repositoryId }) => ({ name, repositoryId, setId }));
+}
+
+/** `20261124T010203Z` */
+function stampOf(time: string): string {
+  return time.replace(/[-:]|\.\d+/g, '');
+}
+
+/** A second later. */
+function after(stamp: string): string {
+  const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(stamp)!.map(Number);
+  return stampOf(new Date(Date.UTC(year!, month! - 1, day, hour, minute, second! + 1)).toISOString());
 }
 
 async function beginSets(run: RunRef, plan: BackupPlan, refs: readonly DestinationRef[], recoveryPoint: string): Promise<void> {
@@ -210,7 +230,7 @@ async function release(run: RunRef, plan: BackupPlan, tried: readonly PlannedSou
 
 async function cleanAndRecord(run: RunRef, plan: BackupPlan, ref: DestinationRef, unsealed: { cluster: string; task: string; setId: string } | null, outcome: BackupOutcome | undefined, story: Story, patience: 'owed' | 'once'): Promise<void> {
   const owed = onCluster(plan.cluster, patience, 'backup');
-  await owed.cleanDestination(run, ref.name, unsealed);
+  await owed.cleanDestination(run, ref.name, unsealed, { cluster: plan.cluster, task: plan.task });
   const cancelled = story.failures.some((each) => each.code === 'E_CANCELLED');
   await owed.recordHistory(run, ref.name, outcome ?? { runId: run.runId, outcome: cancelled ? 'cancelled' : 'failed', failures: story.failures });
 }

@@ -11,6 +11,8 @@ export class MemoryService {
   readonly places: { original: Tree; mapped: Tree; [name: string]: Tree } = { original: new Map([['a', Buffer.from('alpha')], ['b/c', Buffer.from('beta')], ['empty', Buffer.alloc(0)]]), mapped: new Map() };
   readonly handles = new Map<string, { readonly tree: Tree; readonly takenAt: string }>();
   readonly staged = new Map<string, { readonly written: Tree; kept: Tree | undefined; loaded: boolean; committed: boolean }>();
+  /** What its clock shows. */
+  now: () => number = Date.now;
   #changes = 0;
 
   /** Another service that begins as this one is now. */
@@ -52,7 +54,7 @@ export class MemoryService {
     return {
       preflight: async () => ({ version: '1', problems: [] }),
       takeHandle: async (name) => {
-        if (!this.handles.has(name)) this.handles.set(name, { tree: new Map(this.places.original), takenAt: new Date().toISOString() });
+        if (!this.handles.has(name)) this.handles.set(name, { tree: new Map(this.places.original), takenAt: new Date(this.now()).toISOString() });
         return { name, takenAt: this.handles.get(name)!.takenAt, data: {} };
       },
       dropHandle: async (name) => void this.handles.delete(name),

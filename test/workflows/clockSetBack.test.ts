@@ -49,7 +49,7 @@ it('a clock that is set back by an hour: increments go on from the newest set, a
   expect(await leftIn(world)).toEqual([]);
   expect(await lostHandles(world)).toEqual([]);
   for (const instance of instances) expect(await extracted(world, pool, 'vault', ids[2]!, instance)).toEqual(pictureOf(world.service('prod', instance).places.original));
-  const { sets } = await world.activities.resolveMirror({ from: 'prod', to: 'standby', at: 'latest', mapping: noMapping, existing: 'fail', limits: { bandwidth: null, parallel: 1 }, compareOnly: true });
+  const { sets } = await world.activities.resolveMirror({ from: 'prod', to: 'standby', at: 'latest', tasks: [], mapping: noMapping, existing: 'fail', limits: { bandwidth: null, parallel: 1 }, compareOnly: true });
   expect(sets.map((each) => each.setId)).toEqual([ids[2]]);
 });
 

@@ -104,7 +104,7 @@ export class HarmedSteps implements AsyncDisposable {
     const limits = { bandwidth: null, parallel: 2 };
     if (type === 'backup') return { cluster: 'prod', task: 'nightly' };
     if (type === 'verify') return { cluster: 'prod', destination: 'vault', setId: this.#setId, level: 'content' };
-    if (type === 'mirror') return { from: 'prod', to: 'standby', at: 'latest', mapping: noMapping, existing: 'fail', limits, compareOnly: false };
+    if (type === 'mirror') return { from: 'prod', to: 'standby', at: 'latest', tasks: [], mapping: noMapping, existing: 'fail', limits, compareOnly: false };
     return { planId, toCluster: 'prod', sets: [{ destination: 'vault', setId: this.#setId, sources: [] }], mode: 'inPlace', existing: 'fail', mapping: noMapping, only: [], limits, approved: true, compareOnly: false } satisfies RestoreRequest;
   }
 

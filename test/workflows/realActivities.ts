@@ -70,6 +70,7 @@ function memorySource(services: ReadonlyMap<string, MemoryService>): DataSource 
   return {
     name: 'memory', component: 'Memory', kind: 'serviceData', instance: anything, selection: anything, chunking: 'fixed', runsAfter: [], neverWith: {}, incomparableAttributes: [],
     ownsKey: () => true,
+    covered: () => 'all',
     connect: async (_instance, { cluster, instance }) => services.get(`${cluster}/${instance}`)!.session(),
   };
 }

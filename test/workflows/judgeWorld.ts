@@ -45,22 +45,25 @@ export async function setsIn(world: RealWorld, destination: string): Promise<{ r
   return sets;
 }
 
-/** Handles of the newest sets that are not there, so that the next increment would have to read everything. */
+/** Handles that the next increment starts from and that are not there. It starts from the newest set where that is the same at all destinations. */
 export async function lostHandles(world: RealWorld): Promise<string[]> {
   const there = new Set(instances.flatMap((instance) => [...world.service('prod', instance).handles.keys()].map((handle) => `prod/${instance}/${handle}`)));
-  return [...(await neededHandles(world))].filter((each) => !there.has(each));
+  const needed = await neededHandles(world);
+  return [...needed].filter(([each, at]) => at === destinations.length && !there.has(each)).map(([each]) => each);
 }
 
-/** What the next increment starts from, per instance and destination. */
-async function neededHandles(world: RealWorld): Promise<Set<string>> {
-  const needed = new Set<string>();
+/** Handles of the newest sets, and at how many destinations they are that. */
+async function neededHandles(world: RealWorld): Promise<Map<string, number>> {
+  const needed = new Map<string, number>();
   for (const name of destinations) {
     const repository = await world.open(name);
     await using _ = repository.session;
     for (const instance of instances) {
       const manifest = await latestSet(repository, 'prod', 'nightly', 'memory', instance);
       const part = manifest?.sources.find((each) => each.instance === instance);
-      if (manifest !== undefined && part !== undefined) needed.add(`prod/${instance}/${(await readDescription(repository, manifest, part)).handle.name}`);
+      if (manifest === undefined || part === undefined) continue;
+      const handle = `prod/${instance}/${(await readDescription(repository, manifest, part)).handle.name}`;
+      needed.set(handle, (needed.get(handle) ?? 0) + 1);
     }
   }
   return needed;

@@ -83,7 +83,7 @@ function configOf(folder: string): Config {
     tasks: {
       nightly: {
         name: 'nightly', cluster: 'prod', sources: instances.map((instance) => ({ cluster: 'prod', source: 'memory', instance, selection: {} })), destinations: [...destinations],
-        policy: { incremental: true, fullEvery: null }, schedule: undefined, retention: undefined, limits: { bandwidth: null, parallel: 2 }, verify: 'content',
+        policy: { incremental: true, fullEvery: null, patienceMs: 3_600_000 }, schedule: undefined, retention: undefined, limits: { bandwidth: null, parallel: 2 }, verify: 'content',
       },
     },
   };

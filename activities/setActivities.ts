@@ -11,6 +11,8 @@ import { sealSet } from '../backupset/sealSet.ts';
 import { findSet } from '../backupset/readManifest.ts';
 import { verifySet } from '../backupset/verifySet.ts';
 import { writeHistory } from '../backupset/history.ts';
+import { newestSetStamp } from '../backupset/newestSetStamp.ts';
+import { unsealedSets } from '../backupset/unsealedSets.ts';
 import { removeTree } from '../backupset/removeTree.ts';
 import { setFolder } from '../backupset/layout.ts';
 import type { ParentRef, SourceRef } from '../contracts/run.ts';
@@ -27,11 +29,12 @@ type SetActivities = Pick<ClusterActivities, 'preflightDestination' | 'findParen
 /** Sets at the destinations: begun, sealed, verified, cleaned up after. */
 export function setActivities(deps: ActivityDependencies): SetActivities {
   return {
-    async preflightDestination(name) {
+    async preflightDestination(name, of) {
       await using opened = await createRepositoryOf(deps, name);
       // Writes and removes something small: a destination that is only readable is known before anything is begun.
       await opened.repository.session.sweep(abandonedMs, Context.current().cancellationSignal);
-      return { repositoryId: opened.repository.id };
+      const newest = of === undefined ? undefined : await newestSetStamp(opened.repository, of.cluster, of.task);
+      return { repositoryId: opened.repository.id, ...(newest === undefined ? {} : { newest }) };
     },
     async findParent(ref, task, destinations) {
       return await findParent(deps, ref, task, destinations);
@@ -52,13 +55,14 @@ export function setActivities(deps: ActivityDependencies): SetActivities {
       await writeProof(opened.repository, result, set);
       return { ok: result.ok, checkedObjects: result.checkedObjects, checkedBytes: result.checkedBytes, damage: result.damage.length, damaged: result.damage.slice(0, 20).map((each) => `${each.object}: ${each.kind}`) };
     },
-    async cleanDestination(run, destination, unsealed) {
+    async cleanDestination(run, destination, unsealed, of) {
       await using opened = await openRepositoryOf(deps, destination, undefined, run.runKey);
       const signal = Context.current().cancellationSignal;
       await removeTree(opened.repository.session, `staging/${run.runKey}/`, signal);
       // Of this run's writers that died in the middle of an object.
       await opened.repository.session.sweep(abandonedMs, signal);
       if (unsealed !== null) await removeTree(opened.repository.session, `${setFolder(unsealed)}/`, signal);
+      for (const set of of === undefined ? [] : await unsealedSets(opened.repository, of, run.runKey, signal)) await removeTree(opened.repository.session, `${setFolder(set)}/`, signal);
     },
     async recordHistory(run, destination, record) {
       await using opened = await openRepositoryOf(deps, destination, undefined, run.runKey);

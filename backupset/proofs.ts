@@ -15,15 +15,29 @@ const proofSchema = z.object({
 /** The record of a verification. Names of entries are not in it: it is readable without the key. */
 export type Proof = z.infer<typeof proofSchema>;
 
-/** Appends a verification to the proofs of a set, which is looked for by its id unless given. */
+/**
+ * Appends a verification to the proofs of a set, which is looked for by its id unless given. What is newer clears what is older: its time is after
+ * that of every other proof of the task, also when the clock was set back.
+ */
 export async function writeProof(repository: Repository, result: VerifyResult, known?: SetRef): Promise<void> {
-  const at = new Date().toISOString();
   const set = known ?? (await findSet(repository, result.setId));
+  const at = new Date(Math.max(Date.now(), (await newestProofMs(repository, taskFolder(set.cluster, set.task))) + 1)).toISOString();
   const proof = {
     formatVersion, setId: result.setId, level: result.level, at, ok: result.ok, checkedObjects: result.checkedObjects, checkedBytes: result.checkedBytes,
     damage: result.damage.map(({ object, kind, total }) => ({ object, kind, entries: total })),
   };
   await putJson(repository.session, `${setFolder(set)}/proofs/${at.replaceAll(/[:.-]/g, '')}-${result.level}.json`, withChecksum(proof));
+}
+
+/** When the newest proof below a folder was made: the names tell, none is read. 0 without any. */
+async function newestProofMs(repository: Repository, folder: string): Promise<number> {
+  let newest = '';
+  for await (const { key } of repository.session.list(`${folder}/`)) {
+    const stamp = /\/proofs\/(\d{8}T\d{9})Z-/.exec(key)?.[1] ?? '';
+    if (stamp > newest) newest = stamp;
+  }
+  const madeMs = Date.parse(newest.replace(/^(....)(..)(..)T(..)(..)(..)(...)$/, '$1-$2-$3T$4:$5:$6.$7Z'));
+  return Number.isNaN(madeMs) ? 0 : madeMs;
 }
 
 /** All proofs of a set, oldest first. */

@@ -7,7 +7,7 @@ import { engineState } from '../worker/engineState.ts';
 
 const connectTimeoutMs = 5_000;
 /** gRPC status codes. */
-const grpc = { cancelled: 1, deadlineExceeded: 4, notFound: 5, unavailable: 14 } as const;
+const grpc = { cancelled: 1, deadlineExceeded: 4, notFound: 5, failedPrecondition: 9, unavailable: 14 } as const;
 
 /** A connection to the engine. The caller disposes it. */
 export interface Engine extends AsyncDisposable {
@@ -66,6 +66,9 @@ function translate(error: unknown, address: string): unknown {
   const service = error instanceof ServiceError ? error.cause : error;
   if (!isGrpcServiceError(service)) return error;
   if (service.code === grpc.notFound) return new Failure('E_RUN_NOT_FOUND', service.details || 'not found', { cause: error });
+  if (service.code === grpc.failedPrecondition && /workflow task in failed state/i.test(service.details)) {
+    return new Failure('E_ENGINE_UNREACHABLE', 'the run cannot answer now: its worker does not, and no other has taken it over yet', { hint: 'try again in a moment; mrs-backup run show tells what it waits for', cause: error });
+  }
   if (service.code === grpc.unavailable || service.code === grpc.deadlineExceeded || service.code === grpc.cancelled) return unreachable(address, error);
   return error;
 }

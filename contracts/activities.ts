@@ -105,7 +105,8 @@ export interface ControlActivities {
 export interface ClusterActivities {
   /** Source and destinations: everything the run needs. Changes nothing (but creates the repository where there is none). @throws E_PREFLIGHT */
   preflightSource(ref: SourceRef): Promise<{ readonly version: string; readonly warnings: readonly string[] }>;
-  preflightDestination(name: string): Promise<{ readonly repositoryId: string }>;
+  /** `newest`: where the task's newest set there stands in time, by its id. */
+  preflightDestination(name: string, of?: { readonly cluster: string; readonly task: string }): Promise<{ readonly repositoryId: string; readonly newest?: string }>;
   /** Undone by dropHandle. */
   takeHandle(run: RunRef, ref: SourceRef, name: string): Promise<Handle>;
   dropHandle(ref: SourceRef, name: string): Promise<void>;
@@ -122,8 +123,8 @@ export interface ClusterActivities {
   sealSet(run: RunRef, plan: BackupPlan, destination: DestinationRef, recoveryPoint: string, seals: readonly SourceSeal[]): Promise<void>;
   /** `of`: whose set it is, where that is known; it is then found without a listing, which may lag behind. */
   verifySet(destination: string, setId: string, level: VerificationLevel, of?: { readonly cluster: string; readonly task: string }): Promise<{ readonly ok: boolean; readonly checkedObjects: number; readonly checkedBytes: number; readonly damage: number; readonly damaged: readonly string[] }>;
-  /** Removes staging of the run, and the set's folder where it was not sealed. */
-  cleanDestination(run: RunRef, destination: string, unsealed: { readonly cluster: string; readonly task: string; readonly setId: string } | null): Promise<void>;
+  /** Removes staging of the run, the set's folder where it was not sealed, and what else the run began of this task before it was reset. */
+  cleanDestination(run: RunRef, destination: string, unsealed: { readonly cluster: string; readonly task: string; readonly setId: string } | null, of?: { readonly cluster: string; readonly task: string }): Promise<void>;
   recordHistory(run: RunRef, destination: string, record: BackupOutcome | RestoreOutcome | { readonly outcome: 'failed' | 'cancelled'; readonly runId: string; readonly failures: readonly RunFailure[] }): Promise<void>;
 
   planRestoration(request: RestoreRequest, runId: string): Promise<RestorationSummary>;

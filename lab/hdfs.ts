@@ -7,6 +7,8 @@ import type { LabServer, ServerPlace } from './labServer.ts';
 import { hadoopJava } from './hadoopJava.ts';
 import { launch, runTool } from './processes.ts';
 
+const counterPeriodMs = 200;
+
 /**
  * One NameService: a NameNode and a DataNode of its own. The superuser is the user of the operating system who runs it.
  * `clusterId` is what the NameServices of one cluster have in common; `root` a folder that is there from the start.
@@ -34,6 +36,8 @@ async function prepare(place: ServerPlace, clusterId: string): Promise<void> {
   await mkdir(join(place.folder, 'tmp'), { recursive: true });
   await writeFile(join(place.folder, 'conf', 'core-site.xml'), xml({ 'fs.defaultFS': `hdfs://127.0.0.1:${place.ports['rpc']}`, 'hadoop.tmp.dir': join(place.folder, 'tmp') }));
   await writeFile(join(place.folder, 'conf', 'hdfs-site.xml'), xml(settings(place)));
+  // Counters that are asked for over HTTP are otherwise up to ten seconds old.
+  await writeFile(join(place.folder, 'conf', 'hadoop-metrics2.properties'), `*.periodMillis=${counterPeriodMs}\n`);
   await writeFile(join(place.folder, 'conf', 'log4j.properties'), 'log4j.rootLogger=WARN,console\nlog4j.appender.console=org.apache.log4j.ConsoleAppender\nlog4j.appender.console.target=System.err\nlog4j.appender.console.layout=org.apache.log4j.PatternLayout\nlog4j.appender.console.layout.ConversionPattern=%d{ISO8601} %p %c{2}: %m%n\n');
   // VERSION is the last file of a format: without it a broken-off one is done again (-force).
   if (!existsSync(join(place.folder, 'name', 'current', 'VERSION'))) {
@@ -70,14 +74,16 @@ function xml(properties: Readonly<Record<string, string>>): string {
   return `<configuration>\n${Object.entries(properties).map(([name, value]) => `<property><name>${name}</name><value>${escape(value)}</value></property>\n`).join('')}</configuration>\n`;
 }
 
-/** Out of safe mode with its DataNode registered. */
+/** Out of safe mode with its DataNode registered, and that one answers: a NameNode takes a DataNode that was killed for a living one for minutes. */
 async function isReady({ ports }: ServerPlace): Promise<boolean> {
-  const bean = async (name: string): Promise<Record<string, unknown> | undefined> => {
-    const response = await fetch(`http://127.0.0.1:${ports['http']}/jmx?qry=Hadoop:service=NameNode,name=${name}`, { signal: AbortSignal.timeout(5000) });
+  const bean = async (port: string, name: string): Promise<Record<string, unknown> | undefined> => {
+    const response = await fetch(`http://127.0.0.1:${ports[port]}/jmx?qry=Hadoop:service=${name}`, { signal: AbortSignal.timeout(5000) });
     return ((await response.json()) as { beans: Record<string, unknown>[] }).beans[0];
   };
   try {
-    return (await bean('FSNamesystem'))?.['NumLiveDataNodes'] === 1 && (await bean('NameNodeInfo'))?.['Safemode'] === '';
+    if ((await bean('http', 'NameNode,name=FSNamesystem'))?.['NumLiveDataNodes'] !== 1 || (await bean('http', 'NameNode,name=NameNodeInfo'))?.['Safemode'] !== '') return false;
+    const actors = JSON.parse(String((await bean('dataHttp', 'DataNode,name=DataNodeInfo'))?.['BPServiceActorInfo'])) as { ActorState?: string }[];
+    return actors.length > 0 && actors.every((each) => each.ActorState === 'RUNNING');
   } catch {
     return false;
   }

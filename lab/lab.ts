@@ -23,8 +23,8 @@ export interface Lab {
   readonly stateFolder: string;
   up(names?: readonly string[]): Promise<void>;
   down(names?: readonly string[]): Promise<void>;
-  /** SIGKILL to every process of the server. */
-  kill(name: string): Promise<void>;
+  /** SIGKILL to every process of the server, or to that of one role. */
+  kill(name: string, role?: string): Promise<void>;
   restart(name: string): Promise<void>;
   /** Removes the data; servers that ran are started again, empty. */
   reset(names?: readonly string[]): Promise<void>;
@@ -83,7 +83,7 @@ export async function createLab(options: LabOptions): Promise<Lab> {
       }
     },
     down: (names) => inTurn(chosen(names), 6, (name) => stop(servers[name]!, place(name))),
-    kill: async (name) => stop(servers[name] ?? servers[place(name).name]!, place(name), 'SIGKILL'),
+    kill: async (name, role) => stop(servers[name] ?? servers[place(name).name]!, place(name), 'SIGKILL', ...(role === undefined ? [] : [[role]])),
     restart: async (name) => {
       await lab.down([place(name).name]);
       await lab.up([name]);

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isAlive, type ProcessIdentity } from '../worker/processIdentity.ts';
 
 const main = fileURLToPath(new URL('../client/cli/main.ts', import.meta.url));
 
@@ -24,8 +25,8 @@ export interface Product {
   start(args: readonly string[], options?: { readonly stderr?: 'inherit' | 'pipe' }): { readonly child: ChildProcess; readonly answer: Promise<Answer> };
   up(): Promise<void>;
   down(): Promise<void>;
-  /** SIGKILL to the worker or the embedded engine; `up` starts it again. */
-  kill(part: 'worker' | 'engine'): Promise<number>;
+  /** A signal, SIGKILL unless another is named, to the worker or the embedded engine; `up` starts what died again. @throws Error when it does not run */
+  kill(part: 'worker' | 'engine', signal?: NodeJS.Signals): Promise<number>;
 }
 
 export function openProduct(config: string, stateFolder: string, env: NodeJS.ProcessEnv = process.env): Product {
@@ -60,12 +61,14 @@ export function openProduct(config: string, stateFolder: string, env: NodeJS.Pro
       child.kill('SIGTERM');
       await ended;
     },
-    async kill(part) {
+    async kill(part, signal = 'SIGKILL') {
       const text = await readFile(join(stateFolder, `${part}.json`), 'utf8');
-      const record = JSON.parse(text) as { pid?: number; process?: { pid: number } };
-      const pid = record.pid ?? record.process?.pid ?? 0;
-      process.kill(pid, 'SIGKILL');
-      return pid;
+      const record = JSON.parse(text) as ProcessIdentity | { readonly process: ProcessIdentity };
+      const identity = 'process' in record ? record.process : record;
+      // Its number may be another's by now.
+      if (!(await isAlive(identity))) throw new Error(`the ${part} does not run`);
+      process.kill(identity.pid, signal);
+      return identity.pid;
     },
   };
 }

@@ -48,10 +48,10 @@ export async function start(server: LabServer, place: ServerPlace, patienceMs = 
   await server.afterStart?.(place);
 }
 
-/** Ends a server in the reverse order of its start. Does nothing when it does not run. */
-export async function stop(server: LabServer, place: ServerPlace, signal: NodeJS.Signals = server.stopSignal): Promise<void> {
+/** Ends a server, or some of its processes, in the reverse order of its start. Does nothing when it does not run. */
+export async function stop(server: LabServer, place: ServerPlace, signal: NodeJS.Signals = server.stopSignal, roles: readonly string[] = server.processRoles): Promise<void> {
   const records = readRecords(place);
-  for (const role of server.processRoles.toReversed()) {
+  for (const role of roles.toReversed()) {
     const record = records[role];
     if (record !== undefined) await endProcess(record, signal, 15_000);
   }

@@ -14,7 +14,6 @@ interface Newest {
   readonly task: string;
   readonly destination: string;
   readonly setId: string;
-  readonly recoveryPoint: string;
 }
 
 /**
@@ -58,7 +57,8 @@ async function gather(repository: Repository, destination: string, request: Mirr
     for (const { source, instance } of (await readManifest(repository, set.setId)).sources) {
       const key = JSON.stringify([source, instance, set.task]);
       const known = newest.get(key);
-      if (known === undefined || known.recoveryPoint < set.recoveryPoint) newest.set(key, { name: `${source}@${instance}`, task: set.task, destination, setId: set.setId, recoveryPoint: set.recoveryPoint });
+      // By their ids, which are in order also where a clock was set back.
+      if (known === undefined || known.setId < set.setId) newest.set(key, { name: `${source}@${instance}`, task: set.task, destination, setId: set.setId });
     }
   }
 }
@@ -66,7 +66,7 @@ async function gather(repository: Repository, destination: string, request: Mirr
 /** Newest first, without those whose place a newer one of another task takes. */
 async function withoutCovered(found: readonly Newest[], sources: readonly DataSource[], open: Open): Promise<readonly Newest[]> {
   const kept: { readonly from: Newest; readonly content: SetContent | undefined }[] = [];
-  for (const from of [...found].sort((a, b) => (a.recoveryPoint < b.recoveryPoint ? 1 : -1))) {
+  for (const from of [...found].sort((a, b) => (a.setId < b.setId ? 1 : -1))) {
     const others = kept.filter((each) => each.from.name === from.name);
     // Only where there is something to compare with.
     const several = found.filter((each) => each.name === from.name).length > 1;

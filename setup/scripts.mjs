@@ -12,6 +12,7 @@ const scripts = {
   'test:fast': (args) => ({ needs: ['testServer', 'temporal'], commands: [...typeCheck, vitest('--project', 'fast', ...args)] }),
   'record-histories': (args) => ({ needs: [...clusters, 'java'], commands: [['test/replay/record.ts', ...args]] }),
   docs: (args) => ({ needs: [], commands: [['docs/write.ts', ...args]] }),
+  durability: (args) => ({ needs: [...servers, 'java'], commands: [['durability/main.ts', ...args]] }),
   typecheck: (args) => ({ needs: [], commands: typeCheck.map((command) => [...command, ...args]) }),
 };
 

@@ -20,6 +20,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   activities: ['contracts', 'protocols', 'storage', 'components', 'backupset', 'transfer', 'restoration', 'support', 'config'],
   worker: ['contracts', 'protocols', 'storage', 'components', 'backupset', 'transfer', 'restoration', 'support', 'config', 'activities'],
   client: ['contracts', 'protocols', 'storage', 'components', 'backupset', 'transfer', 'restoration', 'support', 'config', 'worker', 'lab'],
+  durability: ['protocols', 'lab'],
 };
 
 /** Packages only these rooms may import. */

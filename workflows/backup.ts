@@ -3,6 +3,7 @@ import type { BackupPlan, CopyTask, FoundParent, PlannedSource, RunRef } from '.
 import type { Handle } from '../contracts/handle.ts';
 import { handleNames, workflowIds } from '../contracts/names.ts';
 import type { BackupOutcome, BackupRequest, DestinationRef, ParentRef, RunFailure, SourceOutcome } from '../contracts/run.ts';
+import { allEnded } from './allEnded.ts';
 import { copySource, type CopySourceResult } from './copySource.ts';
 import { holdInstance } from './holdInstance.ts';
 import { setSearchAttributes } from './setSearchAttributes.ts';
@@ -20,18 +21,19 @@ export async function backup(request: BackupRequest): Promise<BackupOutcome> {
   setSearchAttributes({ BackupDestination: asked.destinations.join(',').slice(0, 200), BackupSources: asked.sources.map((each) => `${each.source}@${each.instance}`) });
 
   story.phase = 'preflight';
-  const { repositories, absent } = await preflight(asked);
-  const plan: BackupPlan = { ...asked, destinations: [...repositories.keys()] };
-  const taken: { ref: PlannedSource; handle: Handle }[] = [];
+  const { found, absent } = await preflight(asked);
+  const plan: BackupPlan = { ...asked, destinations: found.map((each) => each.name) };
+  const tried: PlannedSource[] = [];
   let begun: readonly DestinationRef[] = [];
   let outcome: BackupOutcome | undefined;
   let copied: readonly Copied[] = [];
   let sealed: readonly SealedDestination[] = [];
   try {
     story.phase = 'prepare';
-    await takeHandles(run, plan, taken);
+    const taken = await takeHandles(run, plan, tried);
     const recoveryPoint = taken[0]!.handle.takenAt;
-    begun = await beginSets(run, plan, repositories, recoveryPoint);
+    begun = setsOf(run, found, recoveryPoint);
+    await beginSets(run, plan, begun, recoveryPoint);
     story.setIds = [begun[0]!.setId];
 
     story.phase = 'copy';
@@ -49,7 +51,7 @@ export async function backup(request: BackupRequest): Promise<BackupOutcome> {
     throw isCancellation(error) ? error : fail(story.failures.at(-1)!);
   } finally {
     story.phase = 'release';
-    await CancellationScope.nonCancellable(() => release(run, plan, taken, copied, begun, sealed, outcome, story));
+    await CancellationScope.nonCancellable(() => release(run, plan, tried, copied, begun, sealed, outcome, story));
     story.phase = 'done';
     closeStory(outcome);
   }
@@ -63,48 +65,76 @@ interface Copied {
   readonly seconds: number;
 }
 
+/** What was seen of a destination before anything was done. */
+interface Found {
+  readonly name: string;
+  readonly repositoryId: string;
+  readonly newest?: string;
+}
+
 type SealedDestination = { readonly ref: DestinationRef; readonly failure?: RunFailure };
 
 /** All sources, all destinations; nothing is changed yet. One of several destinations that cannot be used does not keep the others from theirs. */
-async function preflight(plan: BackupPlan): Promise<{ readonly repositories: ReadonlyMap<string, string>; readonly absent: readonly { readonly name: string; readonly failure: RunFailure }[] }> {
+async function preflight(plan: BackupPlan): Promise<{ readonly found: readonly Found[]; readonly absent: readonly { readonly name: string; readonly failure: RunFailure }[] }> {
   const { preflightSource, preflightDestination } = onCluster(plan.cluster, 'brief', 'backup');
-  const repositories = new Map<string, string>();
+  const found: Found[] = [];
   const absent: { readonly name: string; readonly failure: RunFailure }[] = [];
   const checked = plan.destinations.map(async (name) => {
     try {
-      return { name, repositoryId: (await preflightDestination(name)).repositoryId };
+      return { name, ...(await preflightDestination(name, { cluster: plan.cluster, task: plan.task })), failure: undefined };
     } catch (error) {
       if (isCancellation(error) || plan.destinations.length === 1) throw error;
       return { name, failure: failureOf(error, name) };
     }
   });
-  const [destinations] = await Promise.all([Promise.all(checked), Promise.all(plan.sources.map((ref) => preflightSource(ref)))]);
+  const [destinations] = await Promise.all([allEnded(checked), allEnded(plan.sources.map((ref) => preflightSource(ref)))]);
   for (const each of destinations) {
     if (each.failure !== undefined) absent.push(each);
-    else repositories.set(each.name, each.repositoryId);
+    else found.push(each);
   }
-  if (repositories.size === 0) throw fail(absent[0]!.failure);
-  return { repositories, absent };
+  if (found.length === 0) throw fail(absent[0]!.failure);
+  return { found, absent };
 }
 
-/** Seconds: one consistency point for all sources, in the order of the plan (what points before what is pointed at). */
-async function takeHandles(run: RunRef, plan: BackupPlan, taken: { ref: PlannedSource; handle: Handle }[]): Promise<void> {
+/**
+ * Seconds: one consistency point for all sources, in the order of the plan (what points before what is pointed at).
+ * `tried` is told before each: what fails, or is cancelled, may have been taken all the same.
+ */
+async function takeHandles(run: RunRef, plan: BackupPlan, tried: PlannedSource[]): Promise<readonly { ref: PlannedSource; handle: Handle }[]> {
+  const taken: { ref: PlannedSource; handle: Handle }[] = [];
   for (const ref of plan.sources) {
-    const handle = await onCluster(plan.cluster, 'brief', 'backup').takeHandle(run, ref, handleNames.of(plan.task, run.runKey));
-    taken.push({ ref, handle });
+    tried.push(ref);
+    taken.push({ ref, handle: await onCluster(plan.cluster, 'brief', 'backup').takeHandle(run, ref, handleNames.of(plan.task, run.runKey)) });
   }
+  return taken;
 }
 
-async function beginSets(run: RunRef, plan: BackupPlan, repositories: ReadonlyMap<string, string>, recoveryPoint: string): Promise<readonly DestinationRef[]> {
-  const setId = `${recoveryPoint.replace(/[-:]|\.\d+/g, '')}-${run.runKey}`;
-  const refs = plan.destinations.map((name) => ({ name, repositoryId: repositories.get(name)!, setId }));
-  await Promise.all(refs.map((ref) => onCluster(plan.cluster, 'patient', 'backup').beginSet(run, plan, ref, recoveryPoint)));
-  return refs;
+/** The set of this run at every destination; not begun yet. Ids of a task's sets are in the order in which they were made, also when a clock was set back. */
+function setsOf(run: RunRef, found: readonly Found[], recoveryPoint: string): readonly DestinationRef[] {
+  const newest = found.map((each) => each.newest ?? '').sort().at(-1)!;
+  const stamp = stampOf(recoveryPoint);
+  const setId = `${stamp > newest ? stamp : after(newest)}-${run.runKey}`;
+  return found.map(({ name, repositoryId }) => ({ name, repositoryId, setId }));
+}
+
+/** `20261124T010203Z` */
+function stampOf(time: string): string {
+  return time.replace(/[-:]|\.\d+/g, '');
+}
+
+/** A second later. */
+function after(stamp: string): string {
+  const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(stamp)!.map(Number);
+  return stampOf(new Date(Date.UTC(year!, month! - 1, day, hour, minute, second! + 1)).toISOString());
+}
+
+async function beginSets(run: RunRef, plan: BackupPlan, refs: readonly DestinationRef[], recoveryPoint: string): Promise<void> {
+  await allEnded(refs.map((ref) => onCluster(plan.cluster, 'patient', 'backup').beginSet(run, plan, ref, recoveryPoint)));
 }
 
 /** One child per source instance, side by side. A source that fails does not take the others with it. */
 async function copyAll(run: RunRef, plan: BackupPlan, full: boolean, taken: readonly { ref: PlannedSource; handle: Handle }[], destinations: readonly DestinationRef[], story: Story): Promise<readonly Copied[]> {
-  const copied = await Promise.all(taken.map(async ({ ref, handle }): Promise<Copied> => {
+  const copied = await allEnded(taken.map(async ({ ref, handle }): Promise<Copied> => {
     const started = Date.now();
     let parent: ParentRef | null = null;
     let superseded: FoundParent['superseded'] = [];
@@ -140,7 +170,7 @@ async function copyInstance(copy: CopyTask, story: Story): Promise<CopySourceRes
 
 /** A destination is sealed when every source that was copied at all is there. */
 async function sealAll(run: RunRef, plan: BackupPlan, destinations: readonly DestinationRef[], recoveryPoint: string, copied: readonly Copied[]): Promise<readonly SealedDestination[]> {
-  const sealed = await Promise.all(destinations.map(async (ref): Promise<SealedDestination> => {
+  const sealed = await allEnded(destinations.map(async (ref): Promise<SealedDestination> => {
     const lost = copied.flatMap((each) => each.result?.lost ?? []).find((each) => each.destination === ref.name);
     if (lost !== undefined) return { ref, failure: lost.failure };
     const seals = copied.flatMap((each) => each.result?.seals.filter((one) => one.destination === ref.name).map((one) => one.seal) ?? []);
@@ -159,7 +189,7 @@ async function sealAll(run: RunRef, plan: BackupPlan, destinations: readonly Des
 
 /** The level the task asks for, over what is now a set. `presence` was seen while sealing. */
 async function verifyAll(plan: BackupPlan, sealed: readonly SealedDestination[]): Promise<BackupOutcome['destinations']> {
-  return await Promise.all(sealed.map(async ({ ref, failure }) => {
+  return await allEnded(sealed.map(async ({ ref, failure }) => {
     if (failure !== undefined) return { name: ref.name, setId: ref.setId, state: 'failed' as const, failure };
     try {
       const result = await onCluster(plan.cluster, 'patient', 'verify').verifySet(ref.name, ref.setId, plan.verify, { cluster: plan.cluster, task: plan.task });
@@ -172,18 +202,19 @@ async function verifyAll(plan: BackupPlan, sealed: readonly SealedDestination[])
 }
 
 /** What every run owes, however it ended: handles, staging, sets that were not sealed, a line in the history. */
-async function release(run: RunRef, plan: BackupPlan, taken: readonly { ref: PlannedSource; handle: Handle }[], copied: readonly Copied[], begun: readonly DestinationRef[], at: readonly SealedDestination[], outcome: BackupOutcome | undefined, story: Story): Promise<void> {
+async function release(run: RunRef, plan: BackupPlan, tried: readonly PlannedSource[], copied: readonly Copied[], begun: readonly DestinationRef[], at: readonly SealedDestination[], outcome: BackupOutcome | undefined, story: Story): Promise<void> {
   const owed = onCluster(plan.cluster, 'owed', 'backup');
   // What is sealed stays, whatever came after.
   const sealed = at.filter((each) => each.failure === undefined).map((each) => each.ref.name);
   const duties: Promise<void>[] = [];
-  for (const { ref, handle } of taken) {
+  const name = handleNames.of(plan.task, run.runKey);
+  for (const ref of tried) {
     const mine = copied.find((each) => each.ref === ref);
-    const keeps = ref.keepHandle && sealed.length > 0 && mine?.result !== undefined;
-    if (!keeps) duties.push(owed.dropHandle(ref, handle.name));
-    // The new set's handle is what the next increment starts from.
-    for (const old of sealed.length === begun.length ? (mine?.superseded ?? []) : []) {
-      if (old.name !== handle.name) duties.push(owed.dropHandle({ ...ref, selection: old.selection }, old.name));
+    const isSealed = sealed.length > 0 && mine?.result !== undefined;
+    if (!(ref.keepHandle && isSealed)) duties.push(owed.dropHandle(ref, name));
+    // The new set's handle is what the next increment starts from; where there is none, or not everywhere, it is still the old one's.
+    for (const old of isSealed && sealed.length === begun.length ? mine.superseded : []) {
+      if (old.name !== name) duties.push(owed.dropHandle({ ...ref, selection: old.selection }, old.name));
     }
   }
   for (const ref of begun) {
@@ -199,7 +230,7 @@ async function release(run: RunRef, plan: BackupPlan, taken: readonly { ref: Pla
 
 async function cleanAndRecord(run: RunRef, plan: BackupPlan, ref: DestinationRef, unsealed: { cluster: string; task: string; setId: string } | null, outcome: BackupOutcome | undefined, story: Story, patience: 'owed' | 'once'): Promise<void> {
   const owed = onCluster(plan.cluster, patience, 'backup');
-  await owed.cleanDestination(run, ref.name, unsealed);
+  await owed.cleanDestination(run, ref.name, unsealed, { cluster: plan.cluster, task: plan.task });
   const cancelled = story.failures.some((each) => each.code === 'E_CANCELLED');
   await owed.recordHistory(run, ref.name, outcome ?? { runId: run.runId, outcome: cancelled ? 'cancelled' : 'failed', failures: story.failures });
 }

@@ -7,13 +7,19 @@ const retry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '
 /** A dead worker is noticed after this; every activity beats by itself (see activities/interceptor). */
 const heartbeatTimeout = '10s';
 
+/**
+ * What is cancelled (by an operator, a pause, new limits) is waited for: it may still be writing, and what is cleaned up or done again
+ * beside it would not stay so. The SDK documents this as its default, but without the option it does not wait.
+ */
+const cancellationType = 'WAIT_CANCELLATION_COMPLETED';
+
 /** Restores come before backups, backups before checks, when workers are short. */
 export type Urgency = 'restore' | 'backup' | 'verify';
 const priorityKey = { restore: 1, backup: 3, verify: 5 } as const;
 
 /** Activities that read configuration. */
 export function onControl(): ControlActivities {
-  return proxyActivities<ControlActivities>({ taskQueue: controlQueue, startToCloseTimeout: '2m', scheduleToCloseTimeout: '15m', heartbeatTimeout, retry });
+  return proxyActivities<ControlActivities>({ taskQueue: controlQueue, startToCloseTimeout: '2m', scheduleToCloseTimeout: '15m', heartbeatTimeout, retry, cancellationType });
 }
 
 /**
@@ -31,6 +37,7 @@ export function onCluster(cluster: string, patience: 'brief' | 'patient' | 'owed
     scheduleToCloseTimeout: scheduleToCloseTimeout[patience],
     heartbeatTimeout,
     retry: patience === 'once' ? { maximumAttempts: 1 } : retry,
+    cancellationType,
     priority: { priorityKey: priorityKey[urgency], fairnessKey: cluster },
   });
 }

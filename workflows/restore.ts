@@ -2,6 +2,7 @@ import { CancellationScope, condition, defineQuery, defineUpdate, isCancellation
 import type { RestoreTask, RunRef } from '../contracts/activities.ts';
 import { queries, updates, workflowIds } from '../contracts/names.ts';
 import type { RestorationSummary, RestoredSource, RestoreOutcome, RestoreRequest } from '../contracts/restoration.ts';
+import type { RunFailure } from '../contracts/run.ts';
 import { fail, failureOf } from './failureOf.ts';
 import { holdInstance } from './holdInstance.ts';
 import { onCluster } from './onQueue.ts';
@@ -39,6 +40,7 @@ async function carryOut(run: RunRef, request: RestoreRequest, plan: RestorationS
   const approvedMs = Date.now();
   const tasks = plan.order.map((step): RestoreTask => ({ run, toCluster: request.toCluster, step, mode: request.mode, existing: request.existing, mapping: request.mapping }));
   const begun: RestoreTask[] = [];
+  let outcome: RestoreOutcome;
   try {
     story.phase = request.compareOnly ? 'compare' : 'restore';
     const restored: RestoredSource[] = [];
@@ -49,23 +51,31 @@ async function carryOut(run: RunRef, request: RestoreRequest, plan: RestorationS
     refuseUnequal(request, restored);
     story.phase = 'commit';
     const sources = request.compareOnly ? restored : await commitAll(tasks, restored);
-    story.phase = 'report';
-    const outcome = outcomeOf(run, request, plan, sources, (Date.now() - approvedMs) / 1000);
-    await onCluster(request.toCluster, 'patient', 'restore').reportRestoration(plan.destination, plan.planId, outcome);
-    setSearchAttributes({ BackupOutcome: outcome.outcome, BackupBytes: sources.reduce((sum, each) => sum + each.bytes, 0), BackupFiles: sources.reduce((sum, each) => sum + each.entries, 0) });
-    setCurrentDetails(`**${outcome.outcome}**\n\n${sources.map((each) => `- ${each.source}@${each.fromInstance} → ${each.instance}: ${each.entries} entries, ${each.compared} compared, ${each.differences} differ`).join('\n')}`);
-    story.phase = 'done';
-    return outcome;
+    // What is in place stays, whatever comes after.
+    outcome = await CancellationScope.nonCancellable(() => settle(run, request, plan, tasks, sources, approvedMs, story));
   } catch (error) {
     story.failures.push(isCancellation(error) ? { code: 'E_CANCELLED', message: `restoration ${request.planId} was cancelled`, hint: 'make a new plan' } : failureOf(error));
     story.phase = 'rollback';
     setSearchAttributes({ BackupOutcome: 'failed' });
     if (!request.compareOnly) await CancellationScope.nonCancellable(() => rollBack(begun, story));
+    await CancellationScope.nonCancellable(() => clean(run, request, plan, story));
     throw isCancellation(error) ? error : fail(story.failures[0]!);
-  } finally {
-    const used = new Set([plan.destination, ...plan.order.map((each) => each.destination)]);
-    await CancellationScope.nonCancellable(() => Promise.all([...used].map((name) => onCluster(request.toCluster, 'owed', 'restore').cleanDestination(run, name, null))));
   }
+  setSearchAttributes({ BackupOutcome: outcome.outcome, BackupBytes: sumOf(outcome, 'bytes'), BackupFiles: sumOf(outcome, 'entries') });
+  setCurrentDetails(`**${outcome.outcome}**\n\n${outcome.sources.map((each) => `- ${each.source}@${each.fromInstance} → ${each.instance}: ${each.entries} entries, ${each.compared} compared, ${each.differences} differ`).join('\n')}`);
+  story.phase = 'done';
+  await CancellationScope.nonCancellable(() => clean(run, request, plan, story));
+  return { ...outcome, failures: story.failures };
+}
+
+function sumOf(outcome: RestoreOutcome, what: 'bytes' | 'entries'): number {
+  return outcome.sources.reduce((sum, each) => sum + each[what], 0);
+}
+
+/** Staging of the run. What cannot be removed is named; it must not hide how the run ended. */
+async function clean(run: RunRef, request: RestoreRequest, plan: RestorationSummary, story: Story): Promise<void> {
+  const used = new Set([plan.destination, ...plan.order.map((each) => each.destination)]);
+  await Promise.all([...used].map((name) => onCluster(request.toCluster, 'owed', 'restore').cleanDestination(run, name, null).catch((error: unknown) => story.failures.push(failureOf(error, `staging at ${name}`)))));
 }
 
 /** One child per source instance, one after the other: the order is the point. */
@@ -96,8 +106,19 @@ async function commitAll(tasks: readonly RestoreTask[], restored: readonly Resto
     const { safetyPoint } = await onCluster(task.toCluster, 'patient', 'restore').commitRestore(task);
     done.push({ ...restored[index]!, safetyPoint });
   }
-  for (const task of tasks) await onCluster(task.toCluster, 'patient', 'restore').releaseRestore(task);
   return done;
+}
+
+/** Everything is in place: removes what was temporary and writes the report. What of it fails is said in the outcome. */
+async function settle(run: RunRef, request: RestoreRequest, plan: RestorationSummary, tasks: readonly RestoreTask[], sources: readonly RestoredSource[], approvedMs: number, story: Story): Promise<RestoreOutcome> {
+  const { releaseRestore, reportRestoration } = onCluster(request.toCluster, 'owed', 'restore');
+  for (const task of request.compareOnly ? [] : tasks) {
+    await releaseRestore(task).catch((error: unknown) => story.failures.push(failureOf(error, `release of ${task.step.source}@${task.step.toInstance}`)));
+  }
+  story.phase = 'report';
+  const outcome = outcomeOf(run, request, plan, sources, (Date.now() - approvedMs) / 1000, story.failures);
+  await reportRestoration(plan.destination, plan.planId, outcome).catch((error: unknown) => story.failures.push(failureOf(error, `report at ${plan.destination}`)));
+  return outcome;
 }
 
 /** The way back, last first. What cannot be undone is named; it must not hide what went wrong first. */
@@ -111,12 +132,12 @@ async function rollBack(begun: readonly RestoreTask[], story: Story): Promise<vo
   }
 }
 
-function outcomeOf(run: RunRef, request: RestoreRequest, plan: RestorationSummary, sources: readonly RestoredSource[], rtoSeconds: number): RestoreOutcome {
+function outcomeOf(run: RunRef, request: RestoreRequest, plan: RestorationSummary, sources: readonly RestoredSource[], rtoSeconds: number, failures: readonly RunFailure[]): RestoreOutcome {
   const equal = sources.every((each) => each.differences === 0 && each.missing === 0);
   const safetyPoints = sources.flatMap((each) => each.safetyPoint ?? []);
   return {
     runId: run.runId, planId: plan.planId, outcome: request.compareOnly ? 'compared' : equal ? 'restored' : 'differences',
-    sources, safetyPoint: safetyPoints.length === 0 ? null : safetyPoints.join(', '), rtoSeconds, failures: [],
+    sources, safetyPoint: safetyPoints.length === 0 ? null : safetyPoints.join(', '), rtoSeconds, failures: [...failures],
   };
 }
 

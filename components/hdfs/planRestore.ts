@@ -1,3 +1,4 @@
+import { Failure } from '../../contracts/failure.ts';
 import type { RestorePlanPart, RestoreTarget } from '../dataSource.ts';
 import { isBelow } from '../../contracts/isBelow.ts';
 import type { Connection } from './connection.ts';
@@ -45,6 +46,8 @@ export async function planRestore(connection: Connection, target: RestoreTarget,
   }
   losses.push('users and groups are set by name; HDFS does not say whether they exist');
   const info = (await client.jmx('Hadoop:service=NameNode,name=NameNodeInfo'))[0] ?? {};
+  // Not a full cluster: one whose NameNode was just started.
+  if (info['Total'] === 0) throw new Failure('E_SOURCE_UNREACHABLE', `HDFS: no DataNode of ${connection.instance} has reported to the NameNode yet`, { hint: 'start the DataNodes; the plan is made when one has reported' });
   const { replication } = await client.serverDefaults();
   const free = typeof info['Free'] === 'number' ? info['Free'] : undefined;
   const spaceFree = await leastOf(free, connection, [...new Set(units.map((unit) => parentOf(unit.final)))]);

@@ -11,7 +11,17 @@ export class MemoryService {
   readonly places: { original: Tree; mapped: Tree; [name: string]: Tree } = { original: new Map([['a', Buffer.from('alpha')], ['b/c', Buffer.from('beta')], ['empty', Buffer.alloc(0)]]), mapped: new Map() };
   readonly handles = new Map<string, { readonly tree: Tree; readonly takenAt: string }>();
   readonly staged = new Map<string, { readonly written: Tree; kept: Tree | undefined; loaded: boolean; committed: boolean }>();
+  /** What its clock shows. */
+  now: () => number = Date.now;
   #changes = 0;
+
+  /** Another service that begins as this one is now. */
+  clone(): MemoryService {
+    const twin = new MemoryService();
+    for (const [name, tree] of Object.entries(this.places)) twin.places[name] = new Map(tree);
+    for (const [name, handle] of this.handles) twin.handles.set(name, handle);
+    return twin;
+  }
 
   change(place: 'original' | 'mapped'): void {
     const tree = this.places[place];
@@ -29,13 +39,13 @@ export class MemoryService {
     };
     const entryOf = (key: string, bytes: Buffer): Entry => ({ key, type: 'file', length: bytes.length, attributes: { text: bytes.toString('hex') } });
     const list = (tree: Tree): Entry[] => [...tree].map(([key, bytes]) => entryOf(key, bytes)).sort((a, b) => compareKeys(a.key, b.key));
-    const placeOf = (target: RestoreTarget): string => (target.mode === 'inPlace' ? 'original' : target.mapping.paths.length > 0 ? 'mapped' : `beside ${target.name}`);
+    const placeOf = (target: RestoreTarget): string => (target.mode !== 'beside' ? 'original' : target.mapping.paths.length > 0 ? 'mapped' : `beside ${target.name}`);
     const stagingOf = (target: RestoreTarget) => {
       const staging = this.staged.get(target.name);
       if (staging === undefined) throw new Failure('E_SOURCE_PATH', `${target.name} has not begun`);
       return staging;
     };
-    const conflicts = (target: RestoreTarget): string[] => (target.mode === 'beside' && target.existing === 'fail' && (this.places[placeOf(target)]?.size ?? 0) > 0 && !this.staged.has(target.name) ? ['it exists'] : []);
+    const conflicts = (target: RestoreTarget): string[] => (target.mode !== 'inPlace' && target.existing === 'fail' && (this.places[placeOf(target)]?.size ?? 0) > 0 && !this.staged.has(target.name) ? ['it exists'] : []);
     /** Where the restored thing is read: loaded or committed it is in its place, before it is staged. */
     const seen = (target: RestoreTarget): Tree | undefined => {
       const staging = this.staged.get(target.name);
@@ -44,7 +54,7 @@ export class MemoryService {
     return {
       preflight: async () => ({ version: '1', problems: [] }),
       takeHandle: async (name) => {
-        if (!this.handles.has(name)) this.handles.set(name, { tree: new Map(this.places.original), takenAt: new Date().toISOString() });
+        if (!this.handles.has(name)) this.handles.set(name, { tree: new Map(this.places.original), takenAt: new Date(this.now()).toISOString() });
         return { name, takenAt: this.handles.get(name)!.takenAt, data: {} };
       },
       dropHandle: async (name) => void this.handles.delete(name),
@@ -106,7 +116,7 @@ export class MemoryService {
         const staging = this.staged.get(target.name);
         if (staging === undefined) return;
         if (staging.kept !== undefined) this.places.original = staging.kept;
-        if (target.mode === 'beside' && staging.loaded) this.places[placeOf(target)]?.clear();
+        if (target.mode !== 'inPlace' && staging.loaded) this.places[placeOf(target)]?.clear();
         this.staged.delete(target.name);
       },
       isUnfinished: async (target) => this.staged.has(target.name),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { activityInterceptor } from '../../activities/activityInterceptor.ts';
 import { clusterQueue, controlQueue, searchAttributes } from '../../contracts/names.ts';
 import { scriptedActivities } from './scriptedActivities.ts';
 
@@ -29,7 +30,7 @@ export async function openWorkflowLab(engine: 'skipping' | 'real'): Promise<Work
   const names = Object.keys(scriptedActivities({}).activities);
   const activities = Object.fromEntries(names.map((name) => [name, async (...args: unknown[]) => await current[name]!(...args)]));
   const workers = await Promise.all([controlQueue, clusterQueue('prod'), clusterQueue('standby')].map((taskQueue) => Worker.create({
-    connection: env.nativeConnection, taskQueue, activities, maxHeartbeatThrottleInterval: 100, defaultHeartbeatThrottleInterval: 100,
+    connection: env.nativeConnection, taskQueue, activities, interceptors: { activity: [activityInterceptor] }, maxHeartbeatThrottleInterval: 100, defaultHeartbeatThrottleInterval: 100,
     ...(taskQueue === controlQueue ? { workflowBundle } : {}),
   })));
   const running = workers.map((worker) => worker.run());

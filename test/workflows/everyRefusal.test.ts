@@ -1,0 +1,37 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HarmedSteps, workflowTypes, type HarmDone, type Step, type WorkflowType } from './harmedSteps.ts';
+
+let steps: HarmedSteps;
+const calls = new Map<WorkflowType, readonly Step[]>();
+// The engine that skips time loses its way when a run is cancelled.
+beforeAll(async () => {
+  steps = await HarmedSteps.open('real');
+  for (const type of workflowTypes) calls.set(type, await steps.callsOf(type));
+});
+afterAll(async () => { await steps?.[Symbol.asyncDispose](); });
+
+/** The last call of each step is refused, refused after its effect, or cancelled; of a backup also the first is refused, when less is there to undo. */
+function casesOf(type: WorkflowType): HarmDone[] {
+  const made = calls.get(type)!;
+  return [...new Set(made)].flatMap((step): HarmDone[] => {
+    const last = made.filter((each) => each === step).length;
+    const refused = [...new Set(type === 'backup' ? [1, last] : [last])].map((call) => ({ step, call, how: 'is refused' as const }));
+    // Inside a mirror is a restoration, whose own effects are looked at there.
+    const after = type === 'mirror' ? [] : [{ step, call: last, how: 'does its effect and is refused then' as const }];
+    return [...refused, ...after, { step, call: last, how: 'does its effect while the run is cancelled' }];
+  });
+}
+
+it('knows every activity there is from one workflow or another', () => {
+  const gone = new Set([...calls.values()].flat());
+  // The way back is gone where a step is refused.
+  expect(steps.all.filter((step) => !gone.has(step))).toEqual(['rollbackRestore']);
+});
+
+describe.each(workflowTypes)('%s', (type) => {
+  it('ends right, or with everything undone, whatever step is refused or cancelled', async () => {
+    const problems: string[] = [];
+    for (const harm of casesOf(type)) problems.push(...(await steps.problemsOf(type, harm)));
+    expect(problems).toEqual([]);
+  }, 120_000);
+});

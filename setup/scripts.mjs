@@ -11,8 +11,15 @@ const scripts = {
   'test:fast': (args) => ({ needs: ['testServer', 'temporal'], commands: [...typeCheck, vitest('--project', 'fast', ...args)] }),
   'record-histories': (args) => ({ needs: [...servers, 'java'], commands: [['test/replay/record.ts', ...args]] }),
   docs: (args) => ({ needs: [], commands: [['docs/write.ts', ...args]] }),
+  bench: (args) => ({ needs: ['temporal', ...(wantsCluster(args) ? ['hadoop', 'java'] : [])], wishes: ['restic', 'rclone', 'borg'], commands: [['bench/main.ts', ...args]] }),
   typecheck: (args) => ({ needs: [], commands: typeCheck.map((command) => [...command, ...args]) }),
 };
+
+/** Whether the bench is to measure with HDFS. */
+function wantsCluster(args) {
+  const only = args.flatMap((each, i) => (each === '--only' ? [args[i + 1]] : each.startsWith('--only=') ? [each.slice('--only='.length)] : []));
+  return only.length === 0 || only.includes('cluster');
+}
 
 export const scriptNames = Object.keys(scripts);
 

@@ -5,6 +5,11 @@ const pip = (title, requirement) => () => ({
   command: (folder) => ['python3', ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--target', folder, requirement]],
 });
 
+const go = (title, module) => () => ({
+  title, version: module, installer: 'go',
+  command: (folder) => ['go', ['install', module], { GOBIN: join(folder, 'bin') }],
+});
+
 /** Every tool: its version (a change installs it anew) and the command that fills an empty folder. */
 export const tools = {
   node: () => {
@@ -16,6 +21,14 @@ export const tools = {
   postgres: pip('PostgreSQL', 'embedded-postgres==18.6.3'),
   openssh: (root) => ({ title: 'OpenSSH server', version: 'openssh of the distribution, 1', installer: 'apt', command: (folder) => [process.execPath, [join(root, 'setup', 'installOpenssh.mjs'), folder]] }),
   paramiko: pip('Paramiko', 'paramiko==5.1.0'),
+  // What the bench compares with.
+  restic: go('restic', 'github.com/restic/restic/cmd/restic@v0.18.1'),
+  rclone: go('rclone', 'github.com/rclone/rclone@v1.76.0'),
+  borg: () => ({
+    title: 'borg', version: 'borgbackup==1.4.5 in a venv', installer: 'venv',
+    // Made where it stays: a venv does not like to be moved.
+    command: (folder, final) => ['sh', ['-c', 'python3 -m venv "$1" && "$1/bin/pip" install --disable-pip-version-check --no-input borgbackup==1.4.5 && mkdir -p "$2/bin" && ln -s "$1/bin/borg" "$2/bin/borg"', 'sh', `${final}-venv`, folder]],
+  }),
   hadoop: (root) => ({
     title: 'Hadoop jars', version: 'hadoop-minicluster 3.5.0', installer: 'mvn',
     command: (folder) => ['mvn', ['-q', '-B', '-f', join(root, 'lab', 'hadoop', 'pom.xml'), 'dependency:copy-dependencies', `-DoutputDirectory=${join(folder, 'lib')}`]],
@@ -23,4 +36,4 @@ export const tools = {
 };
 
 /** Folder of a tool below the tools folder. */
-export const toolFolderNames = { node: 'node', temporal: 'temporal', testServer: 'temporal-test-server', postgres: 'postgres', openssh: 'openssh', paramiko: 'paramiko', hadoop: 'hadoop' };
+export const toolFolderNames = { node: 'node', temporal: 'temporal', testServer: 'temporal-test-server', postgres: 'postgres', openssh: 'openssh', paramiko: 'paramiko', hadoop: 'hadoop', restic: 'restic', rclone: 'rclone', borg: 'borg' };

@@ -33,7 +33,7 @@ const begin = performance.now();
 const cpuBefore = process.cpuUsage();
 let next = 0;
 await Promise.all(Array.from({ length: Number(parallel) }, async () => {
-  while (next < plan.shards) await copyShard({ ...common, chunking: 'fixed', handle, shard: next++, ahead: threads + 2, took: async () => undefined, progress: () => undefined });
+  while (next < plan.shards) await copyShard({ ...common, chunking: 'fixed', handle, shard: next++, ahead: threads + 2, took: async () => undefined, readBack: async () => undefined, progress: () => undefined });
 }));
 const { user, system } = process.cpuUsage(cpuBefore);
 process.stdout.write(JSON.stringify({ seconds: (performance.now() - begin) / 1000, cpuSeconds: (user + system) / 1e6, maxRssBytes: process.resourceUsage().maxRSS * 1024, requests: Object.fromEntries(Object.entries(counts).map(([verb, { requests }]) => [verb, requests] as const).filter(([, requests]) => requests > 0)) }));

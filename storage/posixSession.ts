@@ -105,6 +105,10 @@ class PosixSession implements StorageSession {
     }
   }
 
+  localFile(key: string): string {
+    return this.#at(encodeKey(key));
+  }
+
   async stat(key: string, signal?: AbortSignal): Promise<{ readonly length: number } | undefined> {
     signal?.throwIfAborted();
     const length = await this.#measure(encodeKey(key));

@@ -1,5 +1,6 @@
 import type { FailureCode } from '../contracts/failures.ts';
 import type { FrameKeys } from './frame.ts';
+import type { PiecePlace } from './pieceReader.ts';
 
 /** A stretch of a file of this machine. */
 export interface FileStretch {
@@ -13,7 +14,8 @@ export type FrameJob =
   | { readonly job: number; readonly op: 'encode'; readonly raw: Uint8Array; readonly keys: readonly (FrameKeys | undefined)[]; readonly items: readonly { readonly offset: number; readonly length: number }[]; readonly known: string | undefined }
   | { readonly job: number; readonly op: 'encodeFiles'; readonly files: readonly FileStretch[]; readonly keys: readonly (FrameKeys | undefined)[]; readonly known: string | undefined }
   | { readonly job: number; readonly op: 'decode'; readonly stored: Uint8Array; readonly keys: FrameKeys | undefined }
-  | { readonly job: number; readonly op: 'digest'; readonly path: string };
+  | { readonly job: number; readonly op: 'digest'; readonly path: string }
+  | { readonly job: number; readonly op: 'checkPack'; readonly path: string; readonly pieces: readonly PiecePlace[]; readonly keys: FrameKeys | undefined; readonly chunkBytes: number };
 
 /** Result of a job. */
 export interface FrameResult {
@@ -26,6 +28,8 @@ export interface FrameResult {
   readonly frames: Uint8Array[];
   /** Bytes that were read. */
   readonly length: number;
+  /** Of a check: pieces that are wrong, by their place. */
+  readonly wrong?: readonly number[];
 }
 
 /** What it answers. */

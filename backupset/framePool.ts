@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { Failure } from '../contracts/failure.ts';
 import type { FrameKeys } from './frame.ts';
+import type { PiecePlace } from './pieceReader.ts';
 import type { FileStretch, FrameAnswer, FrameJob, FrameResult } from './frameJob.ts';
 
 /** Threads that hash, compress and encrypt: the processor work of everything the product stores and reads. */
@@ -12,6 +13,8 @@ export interface FramePool extends AsyncDisposable {
   encode(raw: Uint8Array<ArrayBuffer>, keys: readonly (FrameKeys | undefined)[], items?: readonly { readonly offset: number; readonly length: number }[], known?: string): Promise<FrameResult>;
   /** Makes one frame of stretches of files of this machine, which are read on the thread. One that cannot be read is not in it, and its item says why. */
   encodeFiles(files: readonly FileStretch[], keys: readonly (FrameKeys | undefined)[], known?: string): Promise<FrameResult>;
+  /** Opens the pieces of a pack that is a file of this machine, in the order they lie in it, on the thread. Returns the places of those that are wrong. */
+  checkPack(path: string, pieces: readonly PiecePlace[], keys: FrameKeys | undefined, chunkBytes: number): Promise<readonly number[]>;
   /** SHA-256 and length of a file of this machine, read on the thread. @throws Failure E_INTERNAL with the system's error when it cannot be read */
   digest(path: string): Promise<{ readonly sha256: string; readonly length: number }>;
   /** Opens exactly one frame and checks it. @throws Failure E_CORRUPT, E_FORMAT, E_KEY */
@@ -74,6 +77,10 @@ class ThreadPool implements FramePool {
 
   async encodeFiles(files: readonly FileStretch[], keys: readonly (FrameKeys | undefined)[], known?: string): Promise<FrameResult> {
     return await forEachKey(keys, (distinct) => this.#run({ job: this.#next++, op: 'encodeFiles', files, keys: distinct, known }, []));
+  }
+
+  async checkPack(path: string, pieces: readonly PiecePlace[], keys: FrameKeys | undefined, chunkBytes: number): Promise<readonly number[]> {
+    return (await this.#run({ job: this.#next++, op: 'checkPack', path, pieces, keys: bare(keys), chunkBytes }, [])).wrong ?? [];
   }
 
   async digest(path: string): Promise<{ readonly sha256: string; readonly length: number }> {

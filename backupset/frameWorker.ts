@@ -2,8 +2,10 @@ import { hash } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
 import { Failure } from '../contracts/failure.ts';
 import type { FailureCode } from '../contracts/failures.ts';
+import { checkPackFile } from './checkPackFile.ts';
 import { buildFrame, openFrame, preparePayload, type FrameKeys } from './frame.ts';
 import type { FrameAnswer, FrameJob, FrameResult } from './frameJob.ts';
+import { freeBuffers } from './freeBuffers.ts';
 import { digestFile, readStretch } from './localFiles.ts';
 
 /** Body of a frame thread: everything synchronous, one job after the other, buffers handed over instead of copied. */
@@ -25,6 +27,7 @@ function perform(job: FrameJob, transfer: ArrayBuffer[]): FrameResult {
     case 'encode': return encode(job.raw, job.items, job, transfer);
     case 'encodeFiles': return encodeFiles(job, transfer);
     case 'decode': return decode(job, transfer);
+    case 'checkPack': return { rawDigest: '', itemDigests: [], frames: [], length: 0, wrong: checkPackFile(job.path, job.pieces, job.keys, job.chunkBytes) };
     case 'digest': {
       const { sha256, length } = digestFile(job.path);
       return { rawDigest: sha256, itemDigests: [], frames: [], length };
@@ -43,6 +46,8 @@ function encode(raw: Uint8Array, items: readonly { readonly offset: number; read
     transfer.push(frame.buffer);
     return frame;
   });
+  // What the compressor gave was copied into the frames.
+  if (payload.compressed && payload.payload.buffer.byteLength > Buffer.poolSize) freeBuffers([payload.payload]);
   return { rawDigest: digest, itemDigests, frames, length: raw.length };
 }
 

@@ -6,7 +6,7 @@ import { ContentCutter } from '../backupset/cutContent.ts';
 import type { SourceSession } from '../components/dataSource.ts';
 import type { Bytes } from './packStream.ts';
 import { gapOf } from './gapOf.ts';
-import { orderedMap } from './orderedMap.ts';
+import { orderedMap } from '../backupset/orderedMap.ts';
 import type { PlanLine } from './planLine.ts';
 import type { ShardCursor } from './shardReceipts.ts';
 

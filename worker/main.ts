@@ -1,6 +1,6 @@
-import { sources } from '../components/sources.ts';
-import { drivers } from '../storage/drivers.ts';
-import { runWorker } from './runWorker.ts';
+import { compileCache } from './compileCache.ts';
 
 /** Composition root of the worker process: everything that is built. */
+compileCache(process.env);
+const [{ runWorker }, { sources }, { drivers }] = await Promise.all([import('./runWorker.ts'), import('../components/sources.ts'), import('../storage/drivers.ts')]);
 await runWorker({ args: process.argv.slice(2), env: process.env, sources, drivers });

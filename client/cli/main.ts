@@ -1,3 +1,6 @@
-import { runCli } from './runCli.ts';
+import { compileCache } from '../../worker/compileCache.ts';
 
+/** Composition root of the command line. */
+compileCache(process.env);
+const { runCli } = await import('./runCli.ts');
 await runCli();

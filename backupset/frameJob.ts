@@ -1,4 +1,5 @@
 import type { FailureCode } from '../contracts/failures.ts';
+import type { FileToExtract } from './extractFiles.ts';
 import type { FrameKeys } from './frame.ts';
 import type { PiecePlace } from './pieceReader.ts';
 
@@ -15,14 +16,15 @@ export type FrameJob =
   | { readonly job: number; readonly op: 'encodeFiles'; readonly files: readonly FileStretch[]; readonly keys: readonly (FrameKeys | undefined)[]; readonly known: string | undefined }
   | { readonly job: number; readonly op: 'decode'; readonly stored: Uint8Array; readonly keys: FrameKeys | undefined }
   | { readonly job: number; readonly op: 'digest'; readonly path: string }
-  | { readonly job: number; readonly op: 'checkPack'; readonly path: string; readonly pieces: readonly PiecePlace[]; readonly keys: FrameKeys | undefined; readonly chunkBytes: number };
+  | { readonly job: number; readonly op: 'checkPack'; readonly path: string; readonly pieces: readonly PiecePlace[]; readonly keys: FrameKeys | undefined; readonly chunkBytes: number }
+  | { readonly job: number; readonly op: 'extract'; readonly files: readonly FileToExtract[]; readonly overwrite: boolean; readonly keys: FrameKeys | undefined; readonly chunkBytes: number };
 
 /** Result of a job. */
 export interface FrameResult {
   readonly rawDigest: string;
   /** In the order of the items; empty for a file that could not be read. */
   readonly itemDigests: string[];
-  /** Files that could not be read, by their place, and why. */
+  /** Files that could not be read or written, by their place, and why. */
   readonly failed?: readonly { readonly item: number; readonly code: FailureCode; readonly message: string }[];
   /** One per key; of a decode: the raw bytes; none of content that is known. */
   readonly frames: Uint8Array[];

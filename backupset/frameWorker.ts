@@ -3,6 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import { Failure } from '../contracts/failure.ts';
 import type { FailureCode } from '../contracts/failures.ts';
 import { checkPackFile } from './checkPackFile.ts';
+import { extractFiles } from './extractFiles.ts';
 import { buildFrame, openFrame, preparePayload, type FrameKeys } from './frame.ts';
 import type { FrameAnswer, FrameJob, FrameResult } from './frameJob.ts';
 import { freeBuffers } from './freeBuffers.ts';
@@ -28,6 +29,7 @@ function perform(job: FrameJob, transfer: ArrayBuffer[]): FrameResult {
     case 'encodeFiles': return encodeFiles(job, transfer);
     case 'decode': return decode(job, transfer);
     case 'checkPack': return { rawDigest: '', itemDigests: [], frames: [], length: 0, wrong: checkPackFile(job.path, job.pieces, job.keys, job.chunkBytes) };
+    case 'extract': return { rawDigest: '', itemDigests: [], frames: [], length: 0, failed: extractFiles(job.files, job.overwrite, job.keys, job.chunkBytes) };
     case 'digest': {
       const { sha256, length } = digestFile(job.path);
       return { rawDigest: sha256, itemDigests: [], frames: [], length };

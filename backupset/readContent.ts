@@ -69,7 +69,8 @@ export async function* readPiece(piece: Piece, frames: AsyncIterator<OpenedFrame
   }
 }
 
-function checkContiguous(pieces: readonly Piece[]): void {
+/** @throws Failure E_CORRUPT when pieces do not follow each other, or lie outside their packs */
+export function checkContiguous(pieces: readonly Piece[]): void {
   let offset = 0;
   for (const piece of pieces) {
     if (piece.offset !== offset || piece.frameOffset + piece.storedLength > piece.packLength) throw new Failure('E_CORRUPT', `the pieces of an entry leave a hole at ${offset}`);

@@ -46,7 +46,7 @@ export class Subject {
   }
 
   get env(): NodeJS.ProcessEnv {
-    return { ...process.env, MRS_BACKUP_CONFIG: join(this.folder, 'mrs-backup.yaml'), MRS_BACKUP_BENCH_COUNTS: join(this.folder, 'requests.jsonl'), NODE_OPTIONS: '--disable-warning=ExperimentalWarning' };
+    return { ...process.env, MRS_BACKUP_CONFIG: join(this.folder, 'mrs-backup.yaml'), MRS_BACKUP_BENCH_COUNTS: join(this.folder, 'requests.jsonl'), NODE_OPTIONS: `--disable-warning=ExperimentalWarning ${process.env['NODE_OPTIONS'] ?? ''}` };
   }
 
   async up(): Promise<void> {

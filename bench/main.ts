@@ -4,11 +4,13 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { productVersion } from '../worker/productVersion.ts';
+import { cluster } from './cluster.ts';
 import { givenCorpus, largeCorpus, scales, smallCorpus } from './corpora.ts';
 import { limits } from './limits.ts';
 import { allPeers } from './peers.ts';
 import { pipeline } from './pipeline.ts';
 import { markdown } from './report.ts';
+import { scale as measureScale } from './scale.ts';
 import { Samples } from './samples.ts';
 import { Subject } from './subject.ts';
 
@@ -41,6 +43,8 @@ mkdirSync(state, { recursive: true });
 // Removing many files slows down what creates files next: what an earlier run left is moved aside and removed at the end.
 for (const name of ['out', 'subject']) if (existsSync(join(state, name))) renameSync(join(state, name), join(state, `old-${name}-${Date.now()}`));
 
+mkdirSync(join(state, 'out'), { recursive: true });
+
 const wanted = values.peers === undefined ? undefined : values.peers.split(',').filter((each) => each !== 'none' && each !== '');
 const peers = allPeers(toolsFolder).filter((each) => wanted === undefined || wanted.includes(each.name));
 const unknown = (wanted ?? []).filter((name) => !peers.some((peer) => peer.name === name));
@@ -61,6 +65,9 @@ if (parts.includes('pipeline')) {
   await withSubject((subject) => pipeline({ ...common, corpora, subject }));
 }
 
+if (parts.includes('cluster')) await withSubject((subject) => cluster({ ...common, toolsFolder, scale: values.scale as 'standard' | 'small', subject }));
+if (parts.includes('scale')) await withSubject((subject) => measureScale({ ...common, entries: Number(values.entries), subject }));
+
 const about = [
   `mrs-backup ${productVersion}, Node ${process.version}, ${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}), ${(totalmem() / 2 ** 30).toFixed(0)} GiB, ${new Date(begunMs).toISOString()}, ${Math.round((Date.now() - begunMs) / 1000)} s in all`,
   `load of the machine (1, 5, 15 min): before ${loadBefore.map((each) => each.toFixed(1)).join(', ')}, after ${loadavg().map((each) => each.toFixed(1)).join(', ')}`,
@@ -74,7 +81,7 @@ process.exit(0);
 
 /** With the engine and the worker up, as a user has them. */
 async function withSubject(work: (subject: Subject) => Promise<void>): Promise<void> {
-  const subject = new Subject(join(state, 'subject'));
+  const subject = new Subject(join(state, 'subject', String(Date.now())));
   subject.addTask('first', { component: 'LocalTree', source: 'localtree', instance: 'first', block: { root: state } }, join(state, 'out', 'first'));
   await subject.up();
   try {

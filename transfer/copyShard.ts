@@ -2,7 +2,6 @@ import type { Handle } from '../contracts/handle.ts';
 import type { ShardCopied } from '../contracts/activities.ts';
 import { Failure } from '../contracts/failure.ts';
 import { compareObject } from '../backupset/compareObject.ts';
-import { freeBuffers } from '../backupset/freeBuffers.ts';
 import type { FramePool } from '../backupset/framePool.ts';
 import { packKey } from '../backupset/packKey.ts';
 import type { Piece } from '../backupset/piece.ts';
@@ -85,6 +84,8 @@ export async function copyShard(context: CopyContext): Promise<ShardCopied> {
     await Promise.allSettled([stream.abandon(), putting]);
     throw error;
   }
+  // Not after a failure: what was given up may still be on its way out of it.
+  stream.free();
   await Promise.all(destinations.map(async (each, index) => {
     const summary: ShardDone = { ...totals, receipts, unchecked: unchecked[index]! };
     await writeLines(each.repository, pool, shardDoneKey(folder, shard), [summary], signal);
@@ -137,7 +138,6 @@ async function storeCut(context: CopyContext, cut: CutPack, number: number, tota
     const receipt: Receipt = { cursor: cut.cursor, totals, pack: pack === null ? null : { digest: pack.digest, length: pack.length }, unchecked: unchecked[index]!, open: cut.open[index]! };
     await writeReceipt(destination, context.pool, context.folder, context.shard, number, receipt, cut.entries[index]!, context.signal);
   }));
-  freeBuffers(new Set(cut.packs.flatMap((pack) => pack?.body ?? [])));
 }
 
 async function readPlan(context: CopyContext): Promise<PlanLine[]> {

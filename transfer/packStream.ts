@@ -1,4 +1,5 @@
 import type { FileStretch, FrameResult } from '../backupset/frameJob.ts';
+import { freeBuffers } from '../backupset/freeBuffers.ts';
 import type { FramePool } from '../backupset/framePool.ts';
 import { PackWriter } from '../backupset/packWriter.ts';
 import type { IndexedEntry, Piece } from '../backupset/piece.ts';
@@ -54,6 +55,7 @@ export interface PackStreamOptions {
   readonly cursor: ShardCursor;
   /** Pieces that the entry at the cursor has so far, by destination. */
   readonly open: readonly (readonly Piece[])[];
+  /** Returns when the cut before it is stored: the memory of that one is then filled again. */
   readonly onCut: (cut: CutPack) => Promise<void>;
 }
 
@@ -66,6 +68,9 @@ export class PackStream {
   readonly #steps: Promise<Step>[] = [];
   #pending: { items: ContentItem[]; parts: Bytes[]; bytes: number } = { items: [], parts: [], bytes: 0 };
   #writers: PackWriter[] = [];
+  /** Two by destination: one is filled while the other is on its way. */
+  readonly #rooms: readonly Buffer[][];
+  #packs = 0;
   /** Pieces in the pack in the making: its digest is known when it is finished. */
   #growing: GrowingPiece[][] = [];
   /** Pieces of the entry in the making. */
@@ -79,6 +84,7 @@ export class PackStream {
     this.#options = options;
     this.#cursor = options.cursor;
     this.#open = options.open.map((each) => [...each]);
+    this.#rooms = options.destinations.map(({ repository }) => [0, 1].map(() => Buffer.allocUnsafeSlow(repository.packBytes)));
     this.#newPack();
   }
 
@@ -112,6 +118,11 @@ export class PackStream {
     await Promise.allSettled(this.#steps);
   }
 
+  /** Gives the memory of the packs back, when all of them are stored or given up. */
+  free(): void {
+    freeBuffers(this.#rooms.flat());
+  }
+
   async #flushPending(): Promise<void> {
     const { items, parts, bytes } = this.#pending;
     if (items.length === 0) return;
@@ -141,7 +152,9 @@ export class PackStream {
   async #apply({ items, encoded, expected }: Step): Promise<void> {
     const frames = encoded?.frames ?? [];
     if (frames.length > 0 && this.#writers.some((writer, index) => writer.storedBytes > 0 && !writer.fits(frames[index]!.length))) await this.#cut();
+    const sizes = frames.map((frame) => frame.length);
     const places = frames.map((frame, index) => this.#writers[index]!.add(frame).frameOffset);
+    freeBuffers(new Set(frames));
     let skip = 0;
     let digests = 0;
     for (const item of items) {
@@ -158,7 +171,7 @@ export class PackStream {
           this.#advance({ ...item, entry: gap, last: true });
           continue;
         }
-        for (const [index, frameOffset] of places.entries()) this.#addPiece(index, item, encoded!.itemDigests[place]!, frameOffset, frames[index]!.length, skip);
+        for (const [index, frameOffset] of places.entries()) this.#addPiece(index, item, encoded!.itemDigests[place]!, frameOffset, sizes[index]!, skip);
         skip += item.length;
       }
       this.#advance(item);
@@ -201,7 +214,8 @@ export class PackStream {
   }
 
   #newPack(): void {
-    this.#writers = this.#options.destinations.map((each) => new PackWriter(each.repository.packBytes));
+    this.#writers = this.#options.destinations.map((each, index) => new PackWriter(each.repository.packBytes, this.#rooms[index]![this.#packs % 2]));
+    this.#packs += 1;
     this.#growing = this.#options.destinations.map(() => []);
   }
 }

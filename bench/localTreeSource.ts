@@ -19,7 +19,7 @@ const readBytes = 1 << 20;
  * of two listings, as it is with snapshots. It stands still only if nobody touches it, and nothing can be restored into it: no source for users.
  */
 export const localTreeSource: DataSource<z.infer<typeof instance>, z.infer<typeof selection>> = {
-  name: 'localtree', component: 'LocalTree', kind: 'serviceData', instance, selection, chunking: 'fixed', runsAfter: [], neverWith: {}, incomparableAttributes: [],
+  name: 'localtree', component: 'LocalTree', kind: 'serviceData', instance, selection, chunking: 'fixed', runsAfter: [], neverWith: {}, incomparableAttributes: [], covered: () => 'none',
   ownsKey: (key) => key.startsWith('/'),
   connect: async ({ root }, { scratchFolder }) => session(root, scratchFolder),
 };
@@ -64,7 +64,7 @@ function session(root: string, scratch: string): SourceSession<z.infer<typeof se
     localContent: (_handle, entry) => join(root, entry.key),
     planRestore: cannot, beginRestore: cannot, isRestored: cannot, writeEntry: cannot, settleDirectory: cannot, finishRestore: cannot, statRestored: cannot,
     readRestored() { throw new Failure('E_UNSUPPORTED', 'a local tree is only read, for measuring'); },
-    comparable: () => 'content', commitRestore: cannot, rollbackRestore: cannot, releaseRestore: cannot,
+    comparable: () => 'content', commitRestore: cannot, rollbackRestore: cannot, releaseRestore: cannot, isUnfinished: async () => false,
     [Symbol.asyncDispose]: async () => undefined,
   };
 }

@@ -16,7 +16,7 @@ type Instance = z.infer<typeof instance>;
 
 /** Any number of small files that are made up when they are asked for: what grows with their number is then our own. A change rewrites some of them, evenly spread. */
 export const syntheticSource: DataSource<Instance, Record<string, never>> = {
-  name: 'synthetic', component: 'Synthetic', kind: 'serviceData', instance, selection: z.strictObject({}), chunking: 'fixed', runsAfter: [], neverWith: {}, incomparableAttributes: [],
+  name: 'synthetic', component: 'Synthetic', kind: 'serviceData', instance, selection: z.strictObject({}), chunking: 'fixed', runsAfter: [], neverWith: {}, incomparableAttributes: [], covered: () => 'none',
   ownsKey: (key) => key.startsWith('/'),
   connect: async (block) => session(block),
 };
@@ -56,7 +56,7 @@ function session(block: Instance): SourceSession<Record<string, never>> {
     },
     planRestore: cannot, beginRestore: cannot, isRestored: cannot, writeEntry: cannot, settleDirectory: cannot, finishRestore: cannot, statRestored: cannot,
     readRestored() { throw new Failure('E_UNSUPPORTED', 'a synthetic source is only read, for measuring'); },
-    comparable: () => 'content', commitRestore: cannot, rollbackRestore: cannot, releaseRestore: cannot,
+    comparable: () => 'content', commitRestore: cannot, rollbackRestore: cannot, releaseRestore: cannot, isUnfinished: async () => false,
     [Symbol.asyncDispose]: async () => undefined,
   };
 }

@@ -42,6 +42,7 @@ export function copyActivities(deps: ActivityDependencies): Pick<ClusterActiviti
           tell();
           await wait(bytes);
         },
+        readBack: wait,
         progress: (totals) => {
           // A pack that is stored only now was read a while ago.
           known = { ...totals, readBytes: Math.max(known.readBytes, totals.readBytes) };

@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { heartbeat } from '@temporalio/activity';
 
 /** Progress of one shard, as `run show` and `run watch` see it before the shard ends. Versioned: an older reader must not choke on it. */
 export interface Beat {
@@ -14,9 +13,8 @@ export interface Beat {
 /** The newest beat of the activity that runs here, so that the timer repeats it. */
 export const lastBeat = new AsyncLocalStorage<{ beat: Beat }>();
 
-/** Tells the engine that the activity lives and how far it is. Cheap: the SDK sends only now and then. */
+/** Says how far the activity is. Called for every file: it only remembers, and the timer around the activity sends it (activityInterceptor.ts). */
 export function beat(progress: Omit<Beat, 'v'>): void {
   const store = lastBeat.getStore();
   if (store !== undefined) store.beat = { v: 1, ...progress };
-  heartbeat(store?.beat ?? { v: 1, ...progress });
 }

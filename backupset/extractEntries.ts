@@ -2,12 +2,22 @@ import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Failure } from '../contracts/failure.ts';
+import type { FileToExtract } from './extractFiles.ts';
+import { FolderMaker } from './folderMaker.ts';
 import type { FramePool } from './framePool.ts';
+import { orderedMap } from './orderedMap.ts';
+import { packKey } from './packKey.ts';
 import type { IndexedEntry } from './piece.ts';
-import { createContentReader } from './readContent.ts';
+import { checkContiguous, createContentReader } from './readContent.ts';
 import { openIndex } from './readIndex.ts';
 import { readManifest } from './readManifest.ts';
 import type { Repository } from './repository.ts';
+
+/** Written by one job of a thread, which cannot be stopped in the middle. */
+const mostInOneJob = 1 << 30;
+const batchBytes = 8 << 20;
+const batchFiles = 1024;
+const batchesAtOnce = 6;
 
 export interface ExtractOptions {
   readonly setId: string;
@@ -47,35 +57,106 @@ export async function extractEntries(repository: Repository, pool: FramePool, op
   const root = await fs.realpath(options.to);
   const done = { entries: 0, files: 0, bytes: 0, failed: [] as { key: string; reason: string }[], failedTotal: 0 };
   const paths = options.paths.map((path) => (path.length > 1 ? path.replace(/\/+$/, '') : path));
-  for await (const entry of index.entries({ ...(paths.length === 0 ? {} : { below: paths }), ...(options.signal === undefined ? {} : { signal: options.signal }) })) {
+  const entries = index.entries({ ...(paths.length === 0 ? {} : { below: paths }), ...(options.signal === undefined ? {} : { signal: options.signal }) });
+  const folders = new FolderMaker(root);
+  const { localFile } = repository.session;
+  const results = orderedMap(batchesOf(entries), batchesAtOnce, async (batch): Promise<readonly { readonly entry: IndexedEntry; readonly failure?: Failure }[]> => {
     options.signal?.throwIfAborted();
-    done.entries += 1;
-    try {
-      await extractOne(root, entry, options, () => reader.read(entry.pieces ?? [], options.signal === undefined ? {} : { signal: options.signal }));
-      if (entry.type === 'file') done.files += 1;
-      done.bytes += entry.type === 'file' ? entry.length : 0;
-      options.onProgress?.({ files: done.files, bytes: done.bytes });
-    } catch (error) {
-      if (!(error instanceof Failure) || !['E_CORRUPT', 'E_OBJECT_NOT_FOUND', 'E_TARGET_EXISTS', 'E_GAPS', 'E_UNSUPPORTED'].includes(error.code)) throw error;
-      done.failedTotal += 1;
-      if (done.failed.length < 100) done.failed.push({ key: entry.key, reason: error.message });
+    // Many small files, or one of some size, are one job of a thread where the packs are local files.
+    if (localFile !== undefined && batch.every((each) => isPlainFile(each) && each.length <= mostInOneJob)) return await extractOnThread(repository, pool, root, batch, folders, options);
+    const one: { entry: IndexedEntry; failure?: Failure }[] = [];
+    for (const entry of batch) {
+      const failure = await extractOne(root, entry, folders, options, () => reader.read(entry.pieces ?? [], options.signal === undefined ? {} : { signal: options.signal })).then(() => undefined, ownFailure);
+      one.push({ entry, ...(failure === undefined ? {} : { failure }) });
     }
+    return one;
+  });
+  for await (const batch of results) {
+    for (const { entry, failure } of batch) {
+      done.entries += 1;
+      if (failure !== undefined) {
+        done.failedTotal += 1;
+        if (done.failed.length < 100) done.failed.push({ key: entry.key, reason: failure.message });
+      } else if (entry.type === 'file') {
+        done.files += 1;
+        done.bytes += entry.length;
+      }
+    }
+    options.onProgress?.({ files: done.files, bytes: done.bytes });
   }
   if (done.entries === 0 && paths.length > 0) throw new Failure('E_USAGE', `nothing in set ${options.setId} is named ${paths.join(', ')}`);
   return done;
 }
 
-async function extractOne(root: string, entry: IndexedEntry, options: ExtractOptions, content: () => AsyncIterable<Uint8Array>): Promise<void> {
+/** A failure of one entry alone. @throws the error when it is more than that */
+function ownFailure(error: unknown): Failure {
+  if (!(error instanceof Failure) || !['E_CORRUPT', 'E_OBJECT_NOT_FOUND', 'E_TARGET_EXISTS', 'E_GAPS', 'E_UNSUPPORTED'].includes(error.code)) throw error;
+  return error;
+}
+
+function isPlainFile(entry: IndexedEntry): boolean {
+  return entry.type === 'file' && entry.gap === undefined;
+}
+
+/** Entries in their order: directories by themselves, small files by the frames they share, some megabytes at a time. */
+async function* batchesOf(entries: AsyncIterable<IndexedEntry>): AsyncGenerator<readonly IndexedEntry[]> {
+  let batch: IndexedEntry[] = [];
+  let bytes = 0;
+  for await (const entry of entries) {
+    const last = batch.at(-1);
+    const sharesFrame = last?.pieces?.length === 1 && last.pieces[0]!.pack === entry.pieces?.[0]?.pack && last.pieces[0]!.frameOffset === entry.pieces[0]!.frameOffset;
+    const isFull = bytes + entry.length > batchBytes || batch.length >= batchFiles;
+    if (last !== undefined && (isPlainFile(last) !== isPlainFile(entry) || (isFull && !sharesFrame))) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(entry);
+    bytes += entry.length;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+async function extractOnThread(repository: Repository, pool: FramePool, root: string, batch: readonly IndexedEntry[], folders: FolderMaker, options: ExtractOptions): Promise<readonly { readonly entry: IndexedEntry; readonly failure?: Failure }[]> {
+  const failures = new Map<IndexedEntry, Failure>();
+  const files: FileToExtract[] = [];
+  const written: IndexedEntry[] = [];
+  for (const entry of batch) {
+    try {
+      const path = safePath(root, entry.key);
+      const pieces = entry.pieces ?? [];
+      checkContiguous(pieces);
+      await folders.make(dirname(path));
+      const { mode, mtime } = modeAndTime(entry);
+      files.push({
+        path, partial: partialName(path), length: entry.length, mode, modifiedAt: mtime?.getTime(),
+        pieces: pieces.map(({ length, digest, pack, frameOffset, storedLength, skip }) => ({ length, digest, pack, frameOffset, storedLength, skip, path: repository.session.localFile!(packKey(pack)) })),
+      });
+      written.push(entry);
+    } catch (error) {
+      failures.set(entry, ownFailure(error));
+    }
+  }
+  for (const { item, code, message } of await pool.extract(files, options.overwrite === true, repository.keys, repository.chunkBytes)) {
+    const entry = written[item]!;
+    // A repository that went away looks like one without packs: the session tells.
+    if (code === 'E_OBJECT_NOT_FOUND') for (const { pack } of entry.pieces ?? []) await repository.session.stat(packKey(pack), options.signal);
+    failures.set(entry, ownFailure(new Failure(code, message)));
+  }
+  return batch.map((entry) => ({ entry, ...(failures.has(entry) ? { failure: failures.get(entry)! } : {}) }));
+}
+
+async function extractOne(root: string, entry: IndexedEntry, folders: FolderMaker, options: ExtractOptions, content: () => AsyncIterable<Uint8Array>): Promise<void> {
   const path = safePath(root, entry.key);
   if (entry.gap !== undefined) throw new Failure('E_GAPS', entry.gap);
   if (entry.type === 'symlink') throw new Failure('E_UNSUPPORTED', 'symbolic links are not written to a local folder');
   if (entry.type === 'directory') {
-    await makeFolder(root, path);
+    await folders.make(path);
     return;
   }
-  await makeFolder(root, dirname(path));
+  await folders.make(dirname(path));
   if (!options.overwrite && (await fs.lstat(path).catch(ignoreMissing)) !== undefined) throw new Failure('E_TARGET_EXISTS', `${path} exists already`);
-  const partial = join(dirname(path), `.mrs-backup-${process.pid}-${Math.random().toString(36).slice(2)}`);
+  const partial = partialName(path);
   try {
     // Never through a link that somebody put there.
     await using file = await fs.open(partial, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
@@ -112,14 +193,8 @@ function safePath(root: string, key: string): string {
   return path;
 }
 
-/** Makes a folder and those above it inside the root, never through a link. */
-async function makeFolder(root: string, path: string): Promise<void> {
-  if (path === root) return;
-  await makeFolder(root, dirname(path));
-  await fs.mkdir(path, { mode: 0o700 }).catch(async (error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    if (!(await fs.lstat(path)).isDirectory()) throw new Failure('E_TARGET_EXISTS', `${path} exists and is no folder`, { cause: error });
-  });
+function partialName(path: string): string {
+  return join(dirname(path), `.mrs-backup-${process.pid}-${Math.random().toString(36).slice(2)}`);
 }
 
 /** Permission bits and time of change, where the source gave them in a form that is understood. Never set-user or set-group bits. */

@@ -54,10 +54,9 @@ export interface FramePayload {
   readonly payload: Uint8Array;
 }
 
-/** Hashes and compresses: what is the same for every destination. */
-export function preparePayload(raw: Uint8Array): FramePayload {
+/** Hashes (unless that was done) and compresses: what is the same for every destination. */
+export function preparePayload(raw: Uint8Array, rawDigest: Buffer = hash('sha256', raw, 'buffer')): FramePayload {
   if (raw.length > maxFrameBytes) throw new Failure('E_INTERNAL', `${raw.length} bytes are too many for one frame`);
-  const rawDigest = hash('sha256', raw, 'buffer');
   if (raw.length < 16) return { rawLength: raw.length, rawDigest, compressed: false, payload: raw };
   // One output chunk for everything: no concatenation inside zlib.
   const packed = zstdCompressSync(raw, { chunkSize: raw.length + 1024, params: { [constants.ZSTD_c_compressionLevel]: 3 } });

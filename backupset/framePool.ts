@@ -1,26 +1,35 @@
 import { Worker } from 'node:worker_threads';
 import { Failure } from '../contracts/failure.ts';
 import type { FrameKeys } from './frame.ts';
-import type { FrameAnswer, FrameJob } from './frameJob.ts';
+import type { FileToExtract } from './extractFiles.ts';
+import type { PiecePlace } from './pieceReader.ts';
+import type { FileStretch, FrameAnswer, FrameJob, FrameResult } from './frameJob.ts';
 
 /** Threads that hash, compress and encrypt: the processor work of everything the product stores and reads. */
 export interface FramePool extends AsyncDisposable {
   /**
    * Makes a frame of `raw`, whose buffer it takes over. One finished frame, header included, per key; the same object for equal keys.
-   * `itemDigests`: SHA-256 of the stretches in `items`.
+   * `itemDigests`: SHA-256 of the stretches in `items`. `known`: a digest; content that has it makes no frames.
    */
-  encode(raw: Uint8Array<ArrayBuffer>, keys: readonly (FrameKeys | undefined)[], items?: readonly { readonly offset: number; readonly length: number }[]): Promise<{ rawDigest: string; itemDigests: string[]; frames: Uint8Array[] }>;
+  encode(raw: Uint8Array<ArrayBuffer>, keys: readonly (FrameKeys | undefined)[], items?: readonly { readonly offset: number; readonly length: number }[], known?: string): Promise<FrameResult>;
+  /** Makes one frame of stretches of files of this machine, which are read on the thread. One that cannot be read is not in it, and its item says why. */
+  encodeFiles(files: readonly FileStretch[], keys: readonly (FrameKeys | undefined)[], known?: string): Promise<FrameResult>;
+  /** Opens the pieces of a pack that is a file of this machine, in the order they lie in it, on the thread. Returns the places of those that are wrong. */
+  checkPack(path: string, pieces: readonly PiecePlace[], keys: FrameKeys | undefined, chunkBytes: number): Promise<readonly number[]>;
+  /** Writes files from packs that are files of this machine, on the thread. Returns why some did not come out, by their place. */
+  extract(files: readonly FileToExtract[], overwrite: boolean, keys: FrameKeys | undefined, chunkBytes: number): Promise<NonNullable<FrameResult['failed']>>;
+  /** SHA-256 and length of a file of this machine, read on the thread. @throws Failure E_INTERNAL with the system's error when it cannot be read */
+  digest(path: string): Promise<{ readonly sha256: string; readonly length: number }>;
   /** Opens exactly one frame and checks it. @throws Failure E_CORRUPT, E_FORMAT, E_KEY */
   decode(stored: Uint8Array, keys: FrameKeys | undefined): Promise<Uint8Array>;
   /** Like `decode`, with the digest of the raw bytes that was just checked. */
   open(stored: Uint8Array, keys: FrameKeys | undefined): Promise<{ raw: Uint8Array; rawDigest: string }>;
 }
 
-type Result = Extract<FrameAnswer, { ok: true }>['result'];
 interface Waiting {
   readonly job: FrameJob;
   readonly transfer: ArrayBuffer[];
-  readonly resolve: (result: Result) => void;
+  readonly resolve: (result: FrameResult) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -64,15 +73,26 @@ class ThreadPool implements FramePool {
     this.#size = Math.max(1, threads);
   }
 
-  async encode(raw: Uint8Array<ArrayBuffer>, keys: readonly (FrameKeys | undefined)[], items: readonly { readonly offset: number; readonly length: number }[] = []): Promise<Result> {
-    const distinct: (FrameKeys | undefined)[] = [];
-    const places = keys.map((key) => {
-      const found = distinct.findIndex((each) => isSame(each, key));
-      return found >= 0 ? found : distinct.push(key) - 1;
-    });
+  async encode(raw: Uint8Array<ArrayBuffer>, keys: readonly (FrameKeys | undefined)[], items: readonly { readonly offset: number; readonly length: number }[] = [], known?: string): Promise<FrameResult> {
     const own = ownBuffer(raw);
-    const result = await this.#run({ job: this.#next++, op: 'encode', raw: own, keys: distinct.map(bare), items }, [own.buffer]);
-    return { ...result, frames: places.map((place) => result.frames[place]!) };
+    return await forEachKey(keys, (distinct) => this.#run({ job: this.#next++, op: 'encode', raw: own, keys: distinct, items, known }, [own.buffer]));
+  }
+
+  async encodeFiles(files: readonly FileStretch[], keys: readonly (FrameKeys | undefined)[], known?: string): Promise<FrameResult> {
+    return await forEachKey(keys, (distinct) => this.#run({ job: this.#next++, op: 'encodeFiles', files, keys: distinct, known }, []));
+  }
+
+  async checkPack(path: string, pieces: readonly PiecePlace[], keys: FrameKeys | undefined, chunkBytes: number): Promise<readonly number[]> {
+    return (await this.#run({ job: this.#next++, op: 'checkPack', path, pieces, keys: bare(keys), chunkBytes }, [])).wrong ?? [];
+  }
+
+  async extract(files: readonly FileToExtract[], overwrite: boolean, keys: FrameKeys | undefined, chunkBytes: number): Promise<NonNullable<FrameResult['failed']>> {
+    return (await this.#run({ job: this.#next++, op: 'extract', files, overwrite, keys: bare(keys), chunkBytes }, [])).failed ?? [];
+  }
+
+  async digest(path: string): Promise<{ readonly sha256: string; readonly length: number }> {
+    const { rawDigest, length } = await this.#run({ job: this.#next++, op: 'digest', path }, []);
+    return { sha256: rawDigest, length };
   }
 
   async decode(stored: Uint8Array, keys: FrameKeys | undefined): Promise<Uint8Array> {
@@ -93,7 +113,7 @@ class ThreadPool implements FramePool {
     await Promise.all(this.#threads.splice(0).map((thread) => thread.worker.terminate()));
   }
 
-  #run(job: FrameJob, transfer: ArrayBuffer[]): Promise<Result> {
+  #run(job: FrameJob, transfer: ArrayBuffer[]): Promise<FrameResult> {
     if (this.#closed) return Promise.reject(new Failure('E_INTERNAL', 'the frame threads were stopped'));
     return new Promise((resolve, reject) => {
       this.#queue.push({ job, transfer, resolve, reject });
@@ -132,6 +152,17 @@ class ThreadPool implements FramePool {
     void thread.worker.terminate();
     if (!this.#closed) this.#dispatch();
   }
+}
+
+/** One frame per key; equal keys share one. */
+async function forEachKey(keys: readonly (FrameKeys | undefined)[], encode: (distinct: readonly (FrameKeys | undefined)[]) => Promise<FrameResult>): Promise<FrameResult> {
+  const distinct: (FrameKeys | undefined)[] = [];
+  const places = keys.map((key) => {
+    const found = distinct.findIndex((each) => isSame(each, key));
+    return found >= 0 ? found : distinct.push(key) - 1;
+  });
+  const result = await encode(distinct.map(bare));
+  return { ...result, frames: result.frames.length === 0 ? [] : places.map((place) => result.frames[place]!) };
 }
 
 /** Only what frames need travels to a thread. */

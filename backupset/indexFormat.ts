@@ -35,13 +35,15 @@ const tableClear = z.object({ formatVersion: z.literal(formatVersion), kind: z.l
 const keySchema = z.string().min(1);
 const tableLine = z.object({ first: keySchema, last: keySchema, entries: countSchema, files: countSchema, directories: countSchema, symlinks: countSchema, gaps: countSchema, bytes: countSchema });
 /** length, digest, place of the pack in the shard's table, frame offset, stored length, skip. */
-const pieceSchema = z.tuple([countSchema, digestSchema, countSchema, countSchema, countSchema, countSchema.max(maxFrameBytes)]);
-const entryLine = z.object({
-  k: keySchema, t: z.enum(['f', 'd', 'l']), n: countSchema,
-  a: z.custom<Entry['attributes']>((value) => typeof value === 'object' && value !== null && !Array.isArray(value)),
-  g: z.string().optional(), p: z.array(pieceSchema).optional(),
-});
-type EntryLine = z.infer<typeof entryLine>;
+type PieceTuple = readonly [number, string, number, number, number, number];
+interface EntryLine {
+  readonly k: string;
+  readonly t: 'f' | 'd' | 'l';
+  readonly n: number;
+  readonly a: Entry['attributes'];
+  readonly g?: string;
+  readonly p?: readonly PieceTuple[];
+}
 const letters = { file: 'f', directory: 'd', symlink: 'l' } as const;
 const types = { f: 'file', d: 'directory', l: 'symlink' } as const;
 
@@ -49,7 +51,7 @@ const types = { f: 'file', d: 'directory', l: 'symlink' } as const;
 export function formatEntry(entry: IndexedEntry, place: (pack: string, length: number) => number): string {
   const pieces = entry.pieces ?? [];
   let offset = 0;
-  const p = pieces.map((each): EntryLine['p'] extends (infer T)[] | undefined ? T : never => {
+  const p = pieces.map((each): PieceTuple => {
     if (each.offset !== offset) throw new Failure('E_INTERNAL', `${entry.key}: its pieces leave a hole at ${offset}`);
     offset += each.length;
     return [each.length, each.digest, place(each.pack, each.packLength), each.frameOffset, each.storedLength, each.skip];
@@ -61,7 +63,7 @@ export function formatEntry(entry: IndexedEntry, place: (pack: string, length: n
 
 /** @throws Failure E_CORRUPT */
 export function parseEntry(text: string, packs: readonly (readonly [string, number])[], name: string): IndexedEntry {
-  const line = parseJson(text, entryLine, name);
+  const line = parseLine(text, name);
   let offset = 0;
   const pieces = line.p?.map(([length, digest, place, frameOffset, storedLength, skip]): Piece => {
     const pack = packs[place];
@@ -72,6 +74,28 @@ export function parseEntry(text: string, packs: readonly (readonly [string, numb
   });
   if (line.t === 'f' && line.g === undefined && offset !== line.n) throw new Failure('E_CORRUPT', `${name}: the pieces of ${line.k} hold ${offset} of ${line.n} bytes`);
   return { key: line.k, type: types[line.t], length: line.n, attributes: line.a, ...(line.g === undefined ? {} : { gap: line.g }), ...(pieces === undefined ? {} : { pieces }) };
+}
+
+/** Checked by hand: there may be millions of them. */
+function parseLine(text: string, name: string): EntryLine {
+  let line: Partial<EntryLine>;
+  try {
+    line = JSON.parse(text) as Partial<EntryLine>;
+  } catch (cause) {
+    throw new Failure('E_CORRUPT', `${name} is not JSON`, { cause });
+  }
+  const right = typeof line === 'object' && line !== null && typeof line.k === 'string' && line.k !== '' && (line.t === 'f' || line.t === 'd' || line.t === 'l') && isCount(line.n)
+    && typeof line.a === 'object' && line.a !== null && !Array.isArray(line.a) && (line.g === undefined || typeof line.g === 'string') && (line.p === undefined || (Array.isArray(line.p) && line.p.every(isPiece)));
+  if (!right) throw new Failure('E_CORRUPT', `${name} does not have the form of docs/format.md: ${text.slice(0, 200)}`);
+  return line as EntryLine;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isPiece(value: unknown): value is PieceTuple {
+  return Array.isArray(value) && value.length === 6 && typeof value[1] === 'string' && /^[0-9a-f]{64}$/.test(value[1]) && isCount(value[0]) && isCount(value[2]) && isCount(value[3]) && isCount(value[4]) && isCount(value[5]) && value[5] <= maxFrameBytes;
 }
 
 /** Lines of a private frame, without the ends. */
@@ -87,8 +111,8 @@ export function splitLines(raw: Uint8Array): string[] {
   return lines;
 }
 
-/** An index object, read whole, checked against its name and taken apart. `lines` is undefined when the repository is open without its key. */
-async function readTwoFrames(repository: Repository, pool: FramePool, ref: TableRef, signal?: AbortSignal): Promise<{ readonly clear: Uint8Array; readonly lines: string[] | undefined }> {
+/** An index object, read whole, checked against its name and taken apart. `lines` is undefined when they are not wanted or the repository is open without its key. */
+async function readTwoFrames(repository: Repository, pool: FramePool, ref: TableRef, signal?: AbortSignal, wantLines = true): Promise<{ readonly clear: Uint8Array; readonly lines: string[] | undefined }> {
   const key = indexKey(ref.digest);
   if (ref.length > 2 * (maxFrameBytes + 256)) throw new Failure('E_CORRUPT', `${key} claims to be larger than an index object may be`);
   const bytes = await readObject(repository.session, key, ref.length, signal);
@@ -96,7 +120,7 @@ async function readTwoFrames(repository: Repository, pool: FramePool, ref: Table
   if (hash('sha256', bytes) !== ref.digest) throw new Failure('E_CORRUPT', `${key} has another digest than its name`, { details: { kind: 'digest' } });
   const end = frameHeaderBytes + readFrameHeader(bytes).storedLength;
   const clear = await pool.decode(bytes.subarray(0, end), undefined);
-  const lines = repository.keyless ? undefined : splitLines(await pool.decode(bytes.subarray(end), repository.keys));
+  const lines = repository.keyless || !wantLines ? undefined : splitLines(await pool.decode(bytes.subarray(end), repository.keys));
   return { clear, lines };
 }
 
@@ -104,6 +128,11 @@ async function readTwoFrames(repository: Repository, pool: FramePool, ref: Table
 export async function readShard(repository: Repository, pool: FramePool, ref: TableRef, signal?: AbortSignal): Promise<{ readonly packs: readonly (readonly [string, number])[]; readonly lines: string[] | undefined }> {
   const { clear, lines } = await readTwoFrames(repository, pool, ref, signal);
   return { packs: parseJson(clear, shardClear, indexKey(ref.digest)).packs, lines };
+}
+
+/** The packs that a shard uses; needs no key. @throws Failure E_CORRUPT, E_OBJECT_NOT_FOUND */
+export async function readShardPacks(repository: Repository, pool: FramePool, ref: TableRef, signal?: AbortSignal): Promise<readonly (readonly [string, number])[]> {
+  return parseJson((await readTwoFrames(repository, pool, ref, signal, false)).clear, shardClear, indexKey(ref.digest)).packs;
 }
 
 /** A table: its shards and, with the key, what it says of them. @throws Failure E_CORRUPT, E_OBJECT_NOT_FOUND, E_KEY */

@@ -27,6 +27,11 @@ export class PackSet {
     }
   }
 
+  /** All of them. */
+  *all(): Generator<{ readonly digest: string; readonly length: number }> {
+    for (let byte = 0; byte < 256; byte++) yield* this.of(byte);
+  }
+
   count(firstByte: number): number {
     const bucket = this.#buckets[firstByte]!;
     this.#compact(bucket);

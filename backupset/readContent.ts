@@ -1,9 +1,9 @@
-import { hash, createHash } from 'node:crypto';
 import { Failure } from '../contracts/failure.ts';
 import type { FramePool } from './framePool.ts';
 import { frameHeaderBytes, readFrameHeader } from './frame.ts';
 import { packKey } from './packKey.ts';
 import type { Piece } from './piece.ts';
+import { PieceReader, type OpenedFrame } from './pieceReader.ts';
 import type { Repository } from './repository.ts';
 
 const requestBytes = 8 << 20;
@@ -14,8 +14,6 @@ export interface ReadOptions {
   readonly length?: number;
   readonly signal?: AbortSignal;
 }
-
-type OpenedFrame = { readonly raw: Uint8Array; readonly rawDigest: string };
 
 /**
  * Bytes of an entry's content, in order. Every frame is checked before its bytes are yielded; a piece of several frames is checked as a whole when its
@@ -61,39 +59,18 @@ export function createContentReader(repository: Repository, pool: FramePool, { c
 }
 
 /** The raw bytes of one piece from its frames, checked against its digest. */
-export async function* readPiece(piece: Piece, frames: AsyncIterator<OpenedFrame & { readonly storedLength: number }>, chunkBytes: number): AsyncGenerator<Uint8Array> {
-  const isLarge = piece.length > chunkBytes;
-  const digest = createHash('sha256');
-  let stored = 0;
-  let done = 0;
-  let skip = piece.skip;
-  while (stored < piece.storedLength) {
+export async function* readPiece(piece: Piece, frames: AsyncIterator<OpenedFrame>, chunkBytes: number): AsyncGenerator<Uint8Array> {
+  const reader = new PieceReader(piece, chunkBytes);
+  while (!reader.isDone) {
     const next = await frames.next();
-    if (next.done === true) throw corrupt(piece, 'it ends early');
-    const { raw, rawDigest, storedLength } = next.value;
-    stored += storedLength;
-    if (stored > piece.storedLength || raw.length < skip) throw corrupt(piece, 'its frames have other lengths');
-    const part = raw.subarray(skip, skip + piece.length - done);
-    if (isLarge) {
-      if (skip !== 0 || part.length !== raw.length || part.length !== Math.min(chunkBytes, piece.length - done)) throw corrupt(piece, 'its frames are not its chunks');
-      digest.update(rawDigest, 'hex');
-    } else if (part.length === piece.length && done === 0) {
-      // One frame holds all of it: nothing wrong is yielded at all.
-      if ((part.length === raw.length ? rawDigest : hash('sha256', part)) !== piece.digest) throw corrupt(piece, 'its digest is another one');
-    } else {
-      digest.update(part);
-    }
-    const isWhole = part.length === piece.length;
-    done += part.length;
-    skip = 0;
-    if (done === piece.length && !isWhole && digest.digest('hex') !== piece.digest) throw corrupt(piece, 'its digest is another one');
+    if (next.done === true) reader.endsEarly();
+    const part = reader.take(next.value);
     if (part.length > 0) yield part;
-    if (done === piece.length && stored < piece.storedLength) throw corrupt(piece, 'it has frames too many');
   }
-  if (done !== piece.length) throw corrupt(piece, `it holds ${done} of ${piece.length} bytes`);
 }
 
-function checkContiguous(pieces: readonly Piece[]): void {
+/** @throws Failure E_CORRUPT when pieces do not follow each other, or lie outside their packs */
+export function checkContiguous(pieces: readonly Piece[]): void {
   let offset = 0;
   for (const piece of pieces) {
     if (piece.offset !== offset || piece.frameOffset + piece.storedLength > piece.packLength) throw new Failure('E_CORRUPT', `the pieces of an entry leave a hole at ${offset}`);
@@ -116,8 +93,8 @@ function* runsOf(pieces: readonly Piece[]): Generator<Piece[]> {
 }
 
 /** Frames of a run, fetched in large ranges, opened on threads a few ahead, in order. */
-async function* openedFrames(repository: Repository, pool: FramePool, run: readonly Piece[], signal: AbortSignal | undefined): AsyncGenerator<OpenedFrame & { storedLength: number }> {
-  const opening: Promise<OpenedFrame & { storedLength: number }>[] = [];
+async function* openedFrames(repository: Repository, pool: FramePool, run: readonly Piece[], signal: AbortSignal | undefined): AsyncGenerator<OpenedFrame> {
+  const opening: Promise<OpenedFrame>[] = [];
   for await (const stored of storedFrames(repository, run, signal)) {
     const opened = pool.open(stored, repository.keys).then((frame) => ({ ...frame, storedLength: stored.length }), (error: unknown) => { throw inPack(run[0]!, error); });
     opened.catch(() => undefined);
@@ -174,7 +151,7 @@ class FrameCache {
   readonly #pool: FramePool;
   readonly #cacheBytes: number;
   readonly #spans: { readonly pack: string; readonly from: number; readonly to: number; readonly bytes: Promise<Buffer> }[] = [];
-  readonly #frames = new Map<string, { readonly frames: Promise<(OpenedFrame & { storedLength: number })[]>; bytes: number }>();
+  readonly #frames = new Map<string, { readonly frames: Promise<OpenedFrame[]>; bytes: number }>();
   #spanBytes = 0;
   #frameBytes = 0;
 
@@ -184,7 +161,7 @@ class FrameCache {
     this.#cacheBytes = cacheBytes;
   }
 
-  async *frames(piece: Piece): AsyncGenerator<OpenedFrame & { storedLength: number }> {
+  async *frames(piece: Piece): AsyncGenerator<OpenedFrame> {
     const name = `${piece.pack}:${piece.frameOffset}:${piece.storedLength}`;
     let kept = this.#frames.get(name);
     if (kept === undefined) {
@@ -204,9 +181,9 @@ class FrameCache {
     yield* await kept.frames;
   }
 
-  async #open(piece: Piece): Promise<(OpenedFrame & { storedLength: number })[]> {
+  async #open(piece: Piece): Promise<OpenedFrame[]> {
     const bytes = await this.#fetch(piece);
-    const frames: (OpenedFrame & { storedLength: number })[] = [];
+    const frames: OpenedFrame[] = [];
     for (let at = 0; at < bytes.length;) {
       const length = frameHeaderBytes + frameLengthIn(piece, bytes.subarray(at));
       if (at + length > bytes.length) throw corrupt(piece, 'a frame ends behind it');

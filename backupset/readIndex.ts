@@ -9,6 +9,11 @@ import type { Repository } from './repository.ts';
 
 export type { ShardSummary, TableRef } from './indexFormat.ts';
 
+export interface LoadedShard {
+  readonly packs: readonly (readonly [string, number])[];
+  readonly entries: readonly IndexedEntry[];
+}
+
 /** The entries of one source in one set. */
 export interface SourceIndex {
   readonly table: TableRef;
@@ -19,6 +24,8 @@ export interface SourceIndex {
   shards(): readonly ShardSummary[];
   /** All entries of the shard at this position. */
   load(position: number, signal?: AbortSignal): Promise<readonly IndexedEntry[]>;
+  /** The same with the packs that the shard names. */
+  loadWhole(position: number, signal?: AbortSignal): Promise<LoadedShard>;
 }
 
 /** @throws Failure E_CORRUPT, E_OBJECT_NOT_FOUND, E_KEY */
@@ -26,9 +33,10 @@ export async function openIndex(repository: Repository, pool: FramePool, table: 
   const { summaries } = await readTable(repository, pool, table);
   if (summaries === undefined) throw new Failure('E_KEY', 'the index is encrypted and no key was given');
   let kept: { position: number; entries: Promise<readonly IndexedEntry[]> } | undefined;
-  const load = async (position: number, signal?: AbortSignal): Promise<readonly IndexedEntry[]> => await loadShard(repository, pool, summaries[position]!, signal);
+  const loadWhole = async (position: number, signal?: AbortSignal): Promise<LoadedShard> => await loadShard(repository, pool, summaries[position]!, signal);
+  const load = async (position: number, signal?: AbortSignal): Promise<readonly IndexedEntry[]> => (await loadWhole(position, signal)).entries;
   return {
-    table, shards: () => summaries, load,
+    table, shards: () => summaries, load, loadWhole,
     async *entries({ from, below, signal } = {}) {
       const wanted = summaries.flatMap((shard, position) => ((from === undefined || compareKeys(shard.last, from) >= 0) && (below === undefined || below.some((each) => mayHold(shard, each))) ? [position] : []));
       let next = ahead(wanted[0], load, signal);
@@ -54,13 +62,13 @@ export async function openIndex(repository: Repository, pool: FramePool, table: 
   };
 }
 
-async function loadShard(repository: Repository, pool: FramePool, shard: ShardSummary, signal?: AbortSignal): Promise<readonly IndexedEntry[]> {
+async function loadShard(repository: Repository, pool: FramePool, shard: ShardSummary, signal?: AbortSignal): Promise<LoadedShard> {
   const name = indexKey(shard.digest);
   const { packs, lines } = await readShard(repository, pool, shard, signal);
   const entries = (lines ?? []).map((line) => parseEntry(line, packs, name));
   if (entries.length !== shard.entries || entries[0]?.key !== shard.first || entries.at(-1)?.key !== shard.last) throw new Failure('E_CORRUPT', `${name} does not hold what its table says`);
   for (let i = 1; i < entries.length; i++) if (compareKeys(entries[i - 1]!.key, entries[i]!.key) >= 0) throw new Failure('E_CORRUPT', `${name} is not in the order of keys at ${entries[i]!.key}`);
-  return entries;
+  return { packs, entries };
 }
 
 /** The next shard is read while the one before it is used. */

@@ -53,7 +53,7 @@ export async function createRepository(session: StorageSession, options: { reado
     const repositoryId = randomUUID();
     const header: Omit<Header, 'checksum'> = {
       formatVersion, repositoryId, createdAt: new Date().toISOString(),
-      packing: { packBytes: options.packBytes ?? 32 << 20, chunkBytes: options.chunkBytes ?? 4 << 20, cutting: { ...cutting } },
+      packing: { packBytes: options.packBytes ?? 32 << 20, chunkBytes: options.chunkBytes ?? 1 << 20, cutting: { ...cutting } },
       compression: { algorithm: 'zstd', level: 3 },
       encryption: options.key === undefined ? null : { algorithm: 'AES-256-GCM', keys: [await wrapDataKey(randomBytes(32), options.key, repositoryId)] },
     };

@@ -5,17 +5,20 @@ import type { VerificationLevel } from '../contracts/run.ts';
 import { begunKey } from './beginSet.ts';
 import { DamageList, type Damage, type DamageKind } from './damageList.ts';
 import type { FramePool } from './framePool.ts';
-import { readShard, readTable, rootOf } from './indexFormat.ts';
+import { readShardPacks, readTable, rootOf } from './indexFormat.ts';
 import { readObject } from './jsonObject.ts';
 import { descriptionKey, manifestKey, type SetRef } from './layout.ts';
+import { orderedMap } from './orderedMap.ts';
 import { indexKey, packKey } from './packKey.ts';
 import { PackSet } from './packSet.ts';
 import { PieceTable, type EntryPlace } from './pieceTable.ts';
-import { openIndex, type SourceIndex } from './readIndex.ts';
+import { openIndex, type LoadedShard, type SourceIndex } from './readIndex.ts';
 import { findSet, readManifestOf, type Manifest } from './readManifest.ts';
 import { readDescription } from './sourceDescription.ts';
 import type { Repository } from './repository.ts';
-import { checkPieces, checkPresence, checkStored } from './verifyPacks.ts';
+import { compareObject } from './compareObject.ts';
+import { checkPack } from './checkPack.ts';
+import { checkPresence } from './verifyPacks.ts';
 
 export interface VerifyResult {
   readonly setId: string;
@@ -35,6 +38,7 @@ export interface VerifyOptions {
 
 /** Pieces in memory at once; a set with more is gone through several times, by the first byte of the packs, so that each pack is read once. */
 const mostPieces = 1_000_000;
+const shardsAtOnce = 8;
 
 /**
  * Checks a set against its manifest. `presence`: everything is there with its length; `stored`: and has the digest it is named by (neither needs the
@@ -56,6 +60,8 @@ class Verification {
   readonly #packs = new PackSet();
   readonly #indexes: { readonly name: string; readonly index: SourceIndex }[] = [];
   #pieces = 0;
+  /** All pieces, unless there are too many to be kept at once. */
+  #table: PieceTable | undefined = new PieceTable();
   #objects = 0;
   #bytes = 0;
 
@@ -126,9 +132,13 @@ class Verification {
     if (table.summaries !== undefined) this.#indexes.push({ name: `${part.source}@${part.instance}`, index: await openIndex(this.#repository, this.#pool, part.table) });
     const counted = { entries: 0, files: 0, directories: 0, symlinks: 0, gaps: 0, bytes: 0 };
     let last: string | undefined;
-    for (const [position, [digest, length]] of table.shards.entries()) {
+    const load = async (position: number, digest: string, length: number): Promise<Partial<LoadedShard> & Pick<LoadedShard, 'packs'> | undefined> => await this.#guarded(indexKey(digest), 'index', async () => {
+      const whole = this.#level !== 'content' ? undefined : await this.#guarded(indexKey(digest), 'index', async () => await this.#indexes[source]!.index.loadWhole(position, this.#options.signal));
+      return whole ?? { packs: await readShardPacks(this.#repository, this.#pool, { digest, length }, this.#options.signal) };
+    });
+    const shards = orderedMap(table.shards.entries(), shardsAtOnce, async ([position, [digest, length]]) => ({ position, digest, length, shard: await load(position, digest, length) }));
+    for await (const { position, digest, length, shard } of shards) {
       const key = indexKey(digest);
-      const shard = await this.#guarded(key, 'index', async () => await readShard(this.#repository, this.#pool, { digest, length }, this.#options.signal));
       this.#count(length);
       const summary = table.summaries?.[position];
       if (shard === undefined) {
@@ -142,25 +152,27 @@ class Verification {
       if (summary === undefined) continue;
       if (last !== undefined && compareKeys(last, summary.first) >= 0) this.#damage.add(tableKey, 'index');
       last = summary.last;
-      if (shard !== undefined && this.#level === 'content') {
-        await this.#guarded(key, 'index', async () => {
-          const entries = await this.#indexes[source]!.index.load(position, this.#options.signal);
-          const sum = { entries: 0, files: 0, directories: 0, symlinks: 0, gaps: 0, bytes: 0 };
-          for (const entry of entries) {
-            sum.entries += 1;
-            sum.files += entry.type === 'file' ? 1 : 0;
-            sum.directories += entry.type === 'directory' ? 1 : 0;
-            sum.symlinks += entry.type === 'symlink' ? 1 : 0;
-            sum.gaps += entry.gap === undefined ? 0 : 1;
-            sum.bytes += entry.length;
-            this.#pieces += entry.pieces?.length ?? 0;
-          }
-          if (countNames.some((name) => sum[name] !== summary[name])) this.#damage.add(key, 'count');
-        });
-      }
+      if (shard?.entries !== undefined && !this.#countsAgree(shard.entries, summary, { source, shard: position })) this.#damage.add(key, 'count');
       for (const name of countNames) counted[name] += summary[name];
     }
     if (table.summaries !== undefined && countNames.some((name) => counted[name] !== part[name])) this.#damage.add(tableKey, 'count');
+  }
+
+  /** Whether a shard holds as much as its table says; keeps its pieces for the packs to be checked, as long as there are few enough. */
+  #countsAgree(entries: LoadedShard['entries'], summary: Readonly<Record<(typeof countNames)[number], number>>, place: { readonly source: number; readonly shard: number }): boolean {
+    const sum = { entries: 0, files: 0, directories: 0, symlinks: 0, gaps: 0, bytes: 0 };
+    for (const [line, entry] of entries.entries()) {
+      sum.entries += 1;
+      sum.files += entry.type === 'file' ? 1 : 0;
+      sum.directories += entry.type === 'directory' ? 1 : 0;
+      sum.symlinks += entry.type === 'symlink' ? 1 : 0;
+      sum.gaps += entry.gap === undefined ? 0 : 1;
+      sum.bytes += entry.length;
+      this.#pieces += entry.pieces?.length ?? 0;
+      if (this.#pieces > mostPieces) this.#table = undefined;
+      for (const piece of entry.pieces ?? []) this.#table?.add(piece, { ...place, line });
+    }
+    return countNames.every((name) => sum[name] === summary[name]);
   }
 
   #checkTotals(key: string, manifest: Manifest): void {
@@ -171,21 +183,23 @@ class Verification {
 
   async #checkPacks(): Promise<void> {
     if (this.#level === 'content') return await this.#checkContent();
-    for (let byte = 0; byte < 256; byte++) {
-      if (this.#level === 'presence') {
+    if (this.#level === 'presence') {
+      await this.#concurrently(Array.from({ length: 256 }, (_, byte) => byte), async (byte) => {
         for await (const { digest, wrong } of checkPresence(this.#repository, this.#packs, byte, this.#options.signal)) {
           if (wrong !== undefined) this.#damage.add(packKey(digest), wrong);
           this.#count(0);
         }
-      } else {
-        await this.#concurrently(this.#packs.of(byte), async ({ digest, length }) => {
-          const { wrong, read } = await checkStored(this.#repository, digest, length, false, this.#options.signal);
-          if (wrong !== undefined) this.#damage.add(packKey(digest), wrong);
-          this.#count(read);
-        });
-      }
+      });
+    } else {
+      await this.#concurrently(this.#packs.all(), ({ digest, length }) => this.#checkStored(digest, length));
     }
     await this.#nameHit();
+  }
+
+  async #checkStored(digest: string, length: number): Promise<void> {
+    const { wrong, read } = await compareObject(this.#repository, this.#pool, packKey(digest), { digest, length }, this.#options.signal);
+    if (wrong !== undefined) this.#damage.add(packKey(digest), wrong);
+    this.#count(read);
   }
 
   /** Entries of packs that are bad, where the index can be read. */
@@ -204,31 +218,27 @@ class Verification {
   }
 
   async #checkContent(): Promise<void> {
-    const passes = Math.min(256, Math.max(1, Math.ceil(this.#pieces / mostPieces)));
+    const passes = this.#table !== undefined ? 1 : Math.min(256, Math.max(1, Math.ceil(this.#pieces / mostPieces)));
     for (let pass = 0; pass < passes; pass++) {
       const from = Math.floor((256 * pass) / passes);
       const to = Math.floor((256 * (pass + 1)) / passes);
-      const table = await this.#piecesOf(from, to);
+      const table = this.#table ?? (await this.#piecesOf(from, to));
       const lengths = new Map<string, number>();
       for (let byte = from; byte < to; byte++) for (const { digest, length } of this.#packs.of(byte)) lengths.set(digest, length);
       const hit: { readonly object: string; readonly place: EntryPlace }[] = [];
       await this.#concurrently(table.byPack(), async ({ pack, pieces }) => {
         const key = packKey(pack);
-        const { wrong, bytes, read } = await checkStored(this.#repository, pack, lengths.get(pack)!, true, this.#options.signal);
+        const { wrong, read, hit: places } = await checkPack(this.#repository, this.#pool, { digest: pack, length: lengths.get(pack)! }, pieces, this.#options.signal);
         lengths.delete(pack);
         if (wrong !== undefined) this.#damage.add(key, wrong);
-        for await (const place of checkPieces(this.#repository, this.#pool, bytes, pieces, this.#options.signal)) {
+        for (const place of places) {
           this.#damage.add(key, 'frame');
           if (this.#damage.hit(key)) hit.push({ object: key, place });
         }
         this.#count(read);
       });
       // What a shard's table names and no entry uses.
-      await this.#concurrently(lengths, async ([digest, length]) => {
-        const { wrong, read } = await checkStored(this.#repository, digest, length, false, this.#options.signal);
-        if (wrong !== undefined) this.#damage.add(packKey(digest), wrong);
-        this.#count(read);
-      });
+      await this.#concurrently(lengths, ([digest, length]) => this.#checkStored(digest, length));
       await this.#nameAll(hit);
     }
   }

@@ -11,6 +11,8 @@ import type { Repository } from './repository.ts';
 
 const mostEntries = 4096;
 const mostLineBytes = 4 << 20;
+/** Shards on their way to the destination at once. */
+const writesAtOnce = 4;
 
 export interface IndexInput {
   readonly parent?: TableRef;
@@ -122,6 +124,7 @@ class ShardWriter {
   #lineBytes = 0;
   #packs = new Map<string, { readonly place: number; readonly length: number }>();
   #sum = newSum();
+  readonly #writes: Promise<void>[] = [];
   #new = 0;
   #reused = 0;
 
@@ -159,6 +162,7 @@ class ShardWriter {
 
   async finish(): Promise<WrittenIndex> {
     if (!this.isEmpty) await this.#cut();
+    await Promise.all(this.#writes);
     const lines = this.#done.map(({ first, last, entries, files, directories, symlinks, gaps, bytes }) => `${JSON.stringify({ first, last, entries, files, directories, symlinks, gaps, bytes })}\n`);
     const { digest, length } = await writeTwoFrames(this.#repository, this.#pool, { formatVersion, kind: 'table', shards: this.#done.map((each) => [each.digest, each.length]) }, lines.join(''), this.#bad, this.#signal);
     const total = (name: 'entries' | 'files' | 'directories' | 'symlinks' | 'gaps' | 'bytes'): number => this.#done.reduce((sum, each) => sum + each[name], 0);
@@ -182,10 +186,19 @@ class ShardWriter {
 
   async #cut(): Promise<void> {
     const clear = { formatVersion, kind: 'shard', packs: [...this.#packs].map(([pack, { length }]) => [pack, length]) };
-    const { isNew, digest, length } = await writeTwoFrames(this.#repository, this.#pool, clear, this.#lines.join(''), this.#bad, this.#signal);
-    this.#done.push({ digest, length, ...this.#sum });
-    if (isNew) this.#new += 1;
-    else this.#reused += 1;
+    const place = this.#done.length;
+    const sum = this.#sum;
+    // Its place is kept; digest and length follow.
+    this.#done.push({ digest: '', length: 0, ...sum });
+    const write = writeTwoFrames(this.#repository, this.#pool, clear, this.#lines.join(''), this.#bad, this.#signal).then(({ isNew, digest, length }) => {
+      this.#done[place] = { digest, length, ...sum };
+      if (isNew) this.#new += 1;
+      else this.#reused += 1;
+    });
+    // A failure is thrown when it is waited for.
+    write.catch(() => undefined);
+    this.#writes.push(write);
+    if (this.#writes.length > writesAtOnce) await this.#writes.shift();
     this.#lines = [];
     this.#lineBytes = 0;
     this.#packs = new Map();

@@ -3,12 +3,19 @@ import type { Engine } from './engine.ts';
 import { failureOfRun } from './runFailure.ts';
 import { showRun, type RunView } from './runView.ts';
 
+const longPollMs = 60_000;
+/** The engine said that the run has ended; its description says so a moment later at most. */
+const againMs = 50;
+
 /**
  * Follows a run until it ends and returns its result. An engine that goes away for a while is waited for.
  * @param onView told about every second what there is to see.
  * @throws Failure with the code the run ended with; the signal's reason when it is aborted (the run goes on)
  */
 export async function watchRun<T>(engine: Engine, runId: string, onView: (view: RunView) => void, signal: AbortSignal, everyMs = 1000): Promise<T> {
+  const ended = new AbortController();
+  void endOf(engine, runId, AbortSignal.any([signal, ended.signal])).then(() => ended.abort());
+  const woken = AbortSignal.any([signal, ended.signal]);
   for (let failing = 0; ; ) {
     signal.throwIfAborted();
     try {
@@ -20,11 +27,25 @@ export async function watchRun<T>(engine: Engine, runId: string, onView: (view: 
       // An engine that restarts comes back; one that stays away for a minute is reported.
       if (++failing > 30 || (error as { code?: string }).code === 'E_RUN_NOT_FOUND') throw error;
     }
-    await sleep(everyMs, undefined, { signal }).catch(() => undefined);
+    await sleep(ended.signal.aborted && failing === 0 ? againMs : everyMs, undefined, { signal: ended.signal.aborted ? signal : woken }).catch(() => undefined);
   }
+  ended.abort();
   try {
     return (await engine.call(() => engine.client.workflow.getHandle(runId).result())) as T;
   } catch (error) {
     throw failureOfRun(error, runId);
+  }
+}
+
+/** Waits until a run has ended, or for good when the engine does not say: looking every second finds out too, only later. */
+async function endOf(engine: Engine, runId: string, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await engine.call(() => engine.client.workflow.getHandle(runId).result(), longPollMs);
+      return;
+    } catch (error) {
+      if ((error as { code?: string }).code === undefined) return;
+      await sleep(1000, undefined, { signal }).catch(() => undefined);
+    }
   }
 }

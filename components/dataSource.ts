@@ -138,6 +138,11 @@ export interface SourceSession<Selection = unknown> extends AsyncDisposable {
    * @throws Failure E_HANDLE_LOST, E_CORRUPT when the source gives fewer bytes than it listed.
    */
   read(handle: Handle, entry: Entry, offset: number, length: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /**
+   * Absolute path of a file of this machine that is the content of a file entry and stands still while the handle lives; absent where there is none.
+   * Such content is read on the threads that compress it, and never touches the main thread; `read` gives the same bytes.
+   */
+  localContent?(handle: Handle, entry: Entry): string | undefined;
 
   /** Looks at the target and says what a restoration would do. Changes nothing. */
   planRestore(target: RestoreTarget, totals: { readonly entries: number; readonly bytes: number }): Promise<RestorePlanPart>;

@@ -22,10 +22,10 @@ export async function installTool(toolsFolder, tool) {
   // Leftovers of a broken-off set-up.
   for (const each of readdirSync(toolsFolder)) if (each.startsWith(`${name}.new`) || each === `${name}.old`) rmSync(join(toolsFolder, each), { recursive: true, force: true });
   mkdirSync(fresh);
-  const [command, args] = tool.command(fresh);
-  await runStep({ title: tool.title, command, args, cwd: toolsFolder });
-  writeFileSync(join(fresh, stamp), tool.version);
   const final = join(toolsFolder, name);
+  const [command, args, env] = tool.command(fresh, final);
+  await runStep({ title: tool.title, command, args, env, cwd: toolsFolder });
+  writeFileSync(join(fresh, stamp), tool.version);
   try {
     renameSync(final, `${final}.old`);
   } catch (error) {

@@ -18,6 +18,8 @@ const checks = {
     const lacking = Object.entries(systemOpenssh()).filter(([, path]) => path === undefined).map(([name]) => name);
     return lacking.length === 0 ? undefined : `${lacking.join(', ')} of OpenSSH are missing, and so is apt-get, which would bring them: install the OpenSSH client and server`;
   },
+  venv: () => (runs('python3', ['-m', 'venv', '--help']) ? undefined : 'python3 -m venv is missing: apt-get install python3 python3-venv'),
+  go: () => (runs('go', ['version']) ? undefined : 'go is missing: apt-get install golang'),
   java: () => {
     const { status, stderr, stdout } = spawnSync('java', ['-version'], { encoding: 'utf8' });
     if (status !== 0) return 'java is missing: apt-get install openjdk-17-jre-headless';

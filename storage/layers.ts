@@ -55,7 +55,7 @@ function checkedRate(rate: number | undefined): number | undefined {
   return rate;
 }
 
-/** The same session; the bytes of `get` and `put` pass at the rate of the limiter. */
+/** The same session; the bytes of `get` and `put` pass at the rate of the limiter, so objects are no local files any more. */
 export function throttled(session: StorageSession, limiter: Limiter): StorageSession {
   async function* slowed(chunks: readonly Uint8Array[] | AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
     for await (const chunk of chunks) {
@@ -105,8 +105,13 @@ export function metered(session: StorageSession, counts: StorageCounts): Storage
       throw error;
     }
   }
+  const localFile = (key: string): string => {
+    counts.get.requests++;
+    return session.localFile!(key);
+  };
   return {
     ...passing(session),
+    ...(session.localFile === undefined ? {} : { localFile }),
     put: (key, body, expected, signal) => call('put', () => session.put(key, counted('put', body, (chunk) => chunk.length), expected, signal)),
     get: (key, range, signal) => stream('get', () => session.get(key, range, signal), (chunk) => chunk.length),
     stat: (key, signal) => call('stat', () => session.stat(key, signal)),
@@ -123,7 +128,7 @@ export function readOnly(session: StorageSession): StorageSession {
   const refuse = async (what: string): Promise<never> => {
     throw new Failure('E_UNSUPPORTED', `the destination was opened for reading only: ${what}`, { hint: 'this is a command that must not change anything' });
   };
-  return { ...passing(session), put: (key) => refuse(`put ${key}`), remove: (key) => refuse(`remove ${key}`), sweep: () => refuse('sweep') };
+  return { ...passing(session), ...(session.localFile === undefined ? {} : { localFile: (key: string) => session.localFile!(key) }), put: (key) => refuse(`put ${key}`), remove: (key) => refuse(`remove ${key}`), sweep: () => refuse('sweep') };
 }
 
 function passing(session: StorageSession): StorageSession {

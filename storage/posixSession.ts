@@ -49,6 +49,8 @@ class PosixSession implements StorageSession {
   /** Folders whose own names are known to be on the medium. At most a few hundred in a repository. */
   readonly #durableFolders = new Set<string>(['']);
 
+  readonly localFile = (key: string): string => this.#at(encodeKey(key));
+
   constructor(handle: fs.FileHandle, identity: RootIdentity) {
     this.#handle = handle;
     this.#identity = identity;
@@ -82,7 +84,7 @@ class PosixSession implements StorageSession {
   async *get(key: string, range?: ByteRange, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     const what = this.#what(key);
     signal?.throwIfAborted();
-    const file = await fs.open(this.#at(encodeKey(key)), constants.O_RDONLY | constants.O_NOFOLLOW).catch(async (error: unknown) => {
+    const file = await fs.open(this.localFile(key), constants.O_RDONLY | constants.O_NOFOLLOW).catch(async (error: unknown) => {
       if (!isAbsence(error)) throw posixFailure(error, what);
       throw await this.#notFound(what, error);
     });

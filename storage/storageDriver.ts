@@ -84,6 +84,11 @@ export interface StorageSession extends AsyncDisposable {
    * @throws Failure E_OBJECT_NOT_FOUND when it does not exist; E_CORRUPT when it is shorter than the range, or than its own length.
    */
   get(key: string, range?: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /**
+   * Path by which this process reads the object as a file while the session is open; absent where objects are no files. Nothing is asked of the
+   * destination: whether the object is there, and why not, only `get` says properly.
+   */
+  localFile?(key: string): string;
   /** Length of an object, or `undefined` when there is none. */
   stat(key: string, signal?: AbortSignal): Promise<{ readonly length: number } | undefined>;
   /** Objects whose key begins with `prefix` (`''`, or a folder ending in `/`), ordered by `compareKeys`, paged inside; never temporary ones. */

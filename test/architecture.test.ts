@@ -21,6 +21,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   worker: ['contracts', 'protocols', 'storage', 'components', 'backupset', 'transfer', 'restoration', 'support', 'config', 'activities'],
   client: ['contracts', 'protocols', 'storage', 'components', 'backupset', 'transfer', 'restoration', 'support', 'config', 'worker', 'lab'],
   durability: ['protocols', 'lab'],
+  bench: ['contracts', 'protocols', 'storage', 'components', 'backupset', 'transfer', 'restoration', 'support', 'config', 'worker', 'client', 'lab'],
 };
 
 /** Packages only these rooms may import. */
@@ -28,7 +29,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   '@temporalio/workflow': ['workflows'],
   '@temporalio/activity': ['activities'],
   '@temporalio/worker': ['activities', 'worker'],
-  '@temporalio/client': ['client'],
+  '@temporalio/client': ['client', 'bench'],
   commander: ['client'],
   pg: ['components'],
   'esdk-obs-nodejs': ['storage'],

@@ -5,7 +5,7 @@ import { gapLines } from '../backupset/gapLines.ts';
 import { writeSourceDescription } from '../backupset/sourceDescription.ts';
 import { writeIndex } from '../backupset/writeIndex.ts';
 import type { SourceSession } from '../components/dataSource.ts';
-import { copiedEntries, removedKeys, storedPacks } from './shardEntries.ts';
+import { copiedEntries, removedKeys } from './shardEntries.ts';
 import type { OpenDestination } from './openDestination.ts';
 
 export interface IndexContext {
@@ -29,14 +29,14 @@ export async function buildIndex(context: IndexContext): Promise<SourceSeal> {
   // A full listing stands alone; the parent then only served to find content that is stored already.
   const incremental = plan.kind === 'incremental';
   const { openKeys, ...description } = await context.source.describe(copy.handle, copy.ref.selection);
+  const stored = { packs: 0, bytes: 0 };
   const index = await writeIndex(destination.repository, pool, {
     ...(incremental && destination.parent !== undefined ? { parent: destination.parent.table } : {}),
     removed: incremental ? removedKeys(destination, pool, folder, plan.shards, signal) : [],
-    puts: counted(copiedEntries(destination, pool, folder, plan.shards, signal), context.progress),
+    puts: counted(copiedEntries(destination, pool, folder, plan.shards, signal, stored), context.progress),
     bad: destination.bad,
     signal,
   });
-  const stored = await storedPacks(destination, pool, folder, plan.shards, signal);
   const gaps = index.gaps === 0 ? [] : await gapLines(destination.repository, pool, index.table, [], signal);
   const written = await writeSourceDescription(destination.repository, { cluster: copy.ref.cluster, task: copy.task, setId: context.ref.setId }, copy.ref.source, copy.ref.instance, {
     ...description, warnings: [...gaps, ...description.warnings], openKeys, handle: copy.handle, selection: copy.ref.selection, incrementsSinceFull: plan.kind === 'full' ? 0 : (copy.parent?.incrementsSinceFull ?? 0) + 1,

@@ -1,7 +1,7 @@
 import type { ShardCompared } from '../contracts/activities.ts';
 import type { Json } from '../contracts/entry.ts';
 import type { IndexedEntry } from '../backupset/piece.ts';
-import { orderedMap } from './orderedMap.ts';
+import { orderedMap } from '../backupset/orderedMap.ts';
 import { PieceDigester } from './pieceDigester.ts';
 import type { RestoreContext } from './restoreContext.ts';
 import { restoreEntries } from './restoreShard.ts';

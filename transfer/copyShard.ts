@@ -1,6 +1,7 @@
 import type { Handle } from '../contracts/handle.ts';
 import type { ShardCopied } from '../contracts/activities.ts';
 import { Failure } from '../contracts/failure.ts';
+import { compareObject } from '../backupset/compareObject.ts';
 import type { FramePool } from '../backupset/framePool.ts';
 import { packKey } from '../backupset/packKey.ts';
 import type { Piece } from '../backupset/piece.ts';
@@ -27,6 +28,8 @@ export interface CopyContext {
   readonly signal: AbortSignal;
   /** Called with bytes read; waits where the bandwidth is limited. */
   readonly took: (bytes: number) => Promise<void>;
+  /** The same for bytes that are read back. */
+  readonly readBack: (bytes: number) => Promise<void>;
   readonly progress: (totals: ShardCopied) => void;
 }
 
@@ -48,6 +51,8 @@ export async function copyShard(context: CopyContext): Promise<ShardCopied> {
   context.progress(totals);
   let receipts = start.number;
   let putting: Promise<void> = Promise.resolve();
+  // By destination: receipts whose pack must be looked at again.
+  const unchecked = start.unchecked.map((each) => [...each]);
   const stream = new PackStream({
     pool, destinations, ahead: context.ahead, cursor: start.receipt.cursor, open: start.open,
     onCut: async (cut) => {
@@ -56,7 +61,7 @@ export async function copyShard(context: CopyContext): Promise<ShardCopied> {
       totals = count(totals, cut, lines);
       const number = receipts++;
       const written = totals;
-      putting = storeCut(context, cut, number, written).then(() => context.progress(written));
+      putting = storeCut(context, cut, number, written, unchecked).then(() => context.progress(written));
       putting.catch(() => undefined);
     },
   });
@@ -79,8 +84,12 @@ export async function copyShard(context: CopyContext): Promise<ShardCopied> {
     await Promise.allSettled([stream.abandon(), putting]);
     throw error;
   }
-  const summary: ShardDone = { ...totals, receipts };
-  for (const each of destinations) await writeLines(each.repository, pool, shardDoneKey(folder, shard), [summary], signal);
+  // Not after a failure: what was given up may still be on its way out of it.
+  stream.free();
+  await Promise.all(destinations.map(async (each, index) => {
+    const summary: ShardDone = { ...totals, receipts, unchecked: unchecked[index]! };
+    await writeLines(each.repository, pool, shardDoneKey(folder, shard), [summary], signal);
+  }));
   return totals;
 }
 
@@ -93,8 +102,9 @@ async function addUnit(stream: PackStream, unit: Unit, known: KnownContent): Pro
     await stream.add({ line, entry, offset: 0, length: 0, last: true, known: pieces ?? [] });
   } else {
     const item = { line, entry, offset: unit.offset, length: unit.bytes.length, last: unit.last };
-    const there = known.ofChunk(sha256(unit.bytes));
-    if (there === undefined) await stream.addChunk(item, unit.bytes);
+    const { bytes } = unit;
+    const there = known.hasChunks && !('path' in bytes) ? known.ofChunk(sha256(bytes)) : undefined;
+    if (there === undefined) await stream.addChunk(item, bytes, await known.atOffset(entry, unit.offset, bytes.length));
     else await stream.add({ ...item, known: there.map((piece) => [{ ...piece, offset: unit.offset }]) });
   }
 }
@@ -114,16 +124,18 @@ function count(totals: ShardCopied, cut: CutPack, lines: readonly PlanLine[]): S
   return sum;
 }
 
-/** Stores the packs of a cut at all destinations, then their receipts. */
-async function storeCut(context: CopyContext, cut: CutPack, number: number, totals: ShardCopied): Promise<void> {
+/** Stores the packs of a cut at all destinations and reads them back, while the next pack is made; then their receipts. */
+async function storeCut(context: CopyContext, cut: CutPack, number: number, totals: ShardCopied, unchecked: readonly number[][]): Promise<void> {
   await Promise.all(context.destinations.map(async (destination, index) => {
     const pack = cut.packs[index] ?? null;
     if (pack !== null) {
       const key = packKey(pack.digest);
       const there = destination.bad.has(key) ? undefined : await destination.repository.session.stat(key, context.signal);
       if (there?.length !== pack.length) await destination.repository.session.put(key, pack.body, { length: pack.length, sha256: pack.digest }, context.signal);
+      // One that is wrong is looked at again by checkShard, which knows what to do.
+      if ((await compareObject(destination.repository, context.pool, key, pack, context.signal, context.readBack)).wrong !== undefined) unchecked[index]!.push(number);
     }
-    const receipt: Receipt = { cursor: cut.cursor, totals, pack: pack === null ? null : { digest: pack.digest, length: pack.length }, open: cut.open[index]! };
+    const receipt: Receipt = { cursor: cut.cursor, totals, pack: pack === null ? null : { digest: pack.digest, length: pack.length }, unchecked: unchecked[index]!, open: cut.open[index]! };
     await writeReceipt(destination, context.pool, context.folder, context.shard, number, receipt, cut.entries[index]!, context.signal);
   }));
 }
@@ -137,16 +149,16 @@ async function readPlan(context: CopyContext): Promise<PlanLine[]> {
 }
 
 /** The newest receipt that every destination has; further ones are written again, with the same content. */
-async function lastReceipt(context: CopyContext): Promise<{ readonly receipt: Receipt; readonly number: number; readonly open: readonly (readonly Piece[])[] }> {
+async function lastReceipt(context: CopyContext): Promise<{ readonly receipt: Receipt; readonly number: number; readonly open: readonly (readonly Piece[])[]; readonly unchecked: readonly (readonly number[])[] }> {
   const begin: Receipt = { cursor: { line: 0, offset: 0 } satisfies ShardCursor, totals: none, pack: null, open: [] };
-  let last: readonly Receipt[] = context.destinations.map(() => begin);
+  let last: readonly Receipt[] = context.destinations.map(() => ({ ...begin, unchecked: [] }));
   for (let number = 0; ; number++) {
     const found = await Promise.all(context.destinations.map((each) => readReceipt(each, context.pool, context.folder, context.shard, number, context.signal)));
-    if (found.some((each) => each === undefined)) return { receipt: last[0]!, number, open: last.map((each) => each.open) };
+    if (found.some((each) => each === undefined)) return { receipt: last[0]!, number, open: last.map((each) => each.open), unchecked: last.map((each) => each.unchecked ?? Array.from({ length: number }, (_, earlier) => earlier)) };
     last = found.map((each) => each!.receipt);
   }
 }
 
-function totalsOf({ receipts: _, ...totals }: ShardDone): ShardCopied {
+function totalsOf({ receipts: _, unchecked: __, ...totals }: ShardDone): ShardCopied {
   return totals;
 }

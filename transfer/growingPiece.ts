@@ -12,12 +12,20 @@ export interface GrowingPiece extends Omit<Piece, 'digest' | 'length' | 'storedL
   packLength: number;
 }
 
+/** Pieces of one file, as far as that is possible: so many chunks are known by their own digest, and so long may a line of the index be. */
+const mostPieces = 4096;
+
+/** Chunks of one piece, in a file of this length. One, unless the file is very large: then an increment can tell which of them changed. */
+export function chunksPerPiece(fileBytes: number, chunkBytes: number): number {
+  return Math.max(1, Math.ceil(fileBytes / chunkBytes / mostPieces));
+}
+
 /**
  * Adds a chunk to the piece before it when both lie one after the other, in the same unfinished pack and in the same file, and the piece so far is
- * made of whole chunks. Returns whether it did.
+ * made of whole chunks and has fewer than `most`. Returns whether it did.
  */
-export function growPiece(before: Piece | GrowingPiece | undefined, piece: GrowingPiece, chunkBytes: number): boolean {
-  if (before === undefined || !('growing' in before) || before.pack !== '') return false;
+export function growPiece(before: Piece | GrowingPiece | undefined, piece: GrowingPiece, chunkBytes: number, most: number): boolean {
+  if (before === undefined || !('growing' in before) || before.pack !== '' || before.chunks.length >= most) return false;
   const adjoins = before.frameOffset + before.storedLength === piece.frameOffset && before.offset + before.length === piece.offset;
   if (!adjoins || before.skip !== 0 || piece.skip !== 0 || before.length !== before.chunks.length * chunkBytes) return false;
   before.chunks.push(...piece.chunks);

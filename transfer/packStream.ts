@@ -1,8 +1,12 @@
+import type { FileStretch, FrameResult } from '../backupset/frameJob.ts';
+import { freeBuffers } from '../backupset/freeBuffers.ts';
 import type { FramePool } from '../backupset/framePool.ts';
 import { PackWriter } from '../backupset/packWriter.ts';
 import type { IndexedEntry, Piece } from '../backupset/piece.ts';
 import type { Entry } from '../contracts/entry.ts';
-import { growPiece, settlePiece, type GrowingPiece } from './growingPiece.ts';
+import { Failure } from '../contracts/failure.ts';
+import { gapOf } from './gapOf.ts';
+import { chunksPerPiece, growPiece, settlePiece, type GrowingPiece } from './growingPiece.ts';
 import type { OpenDestination } from './openDestination.ts';
 import type { ShardCursor } from './shardReceipts.ts';
 
@@ -23,10 +27,14 @@ export interface ContentItem {
   readonly known?: readonly (readonly Piece[])[];
 }
 
-type Encoded = Awaited<ReturnType<FramePool['encode']>>;
+/** Bytes of content: here already, or in a file of this machine that a thread reads. */
+export type Bytes = Uint8Array<ArrayBuffer> | FileStretch;
+
 interface Step {
   readonly items: readonly ContentItem[];
-  readonly encoded: Encoded | undefined;
+  readonly encoded: FrameResult | undefined;
+  /** Where every destination holds the only item, if its content is what is expected. */
+  readonly expected?: readonly (readonly Piece[])[] | undefined;
 }
 
 /** A finished pack, by destination, with everything its receipt says. */
@@ -47,6 +55,7 @@ export interface PackStreamOptions {
   readonly cursor: ShardCursor;
   /** Pieces that the entry at the cursor has so far, by destination. */
   readonly open: readonly (readonly Piece[])[];
+  /** Returns when the cut before it is stored: the memory of that one is then filled again. */
   readonly onCut: (cut: CutPack) => Promise<void>;
 }
 
@@ -57,36 +66,43 @@ export interface PackStreamOptions {
 export class PackStream {
   readonly #options: PackStreamOptions;
   readonly #steps: Promise<Step>[] = [];
-  #pending: { items: ContentItem[]; parts: Uint8Array[]; bytes: number } = { items: [], parts: [], bytes: 0 };
+  #pending: { items: ContentItem[]; parts: Bytes[]; bytes: number } = { items: [], parts: [], bytes: 0 };
   #writers: PackWriter[] = [];
+  /** Two by destination: one is filled while the other is on its way. */
+  readonly #rooms: readonly Buffer[][];
+  #packs = 0;
   /** Pieces in the pack in the making: its digest is known when it is finished. */
   #growing: GrowingPiece[][] = [];
   /** Pieces of the entry in the making. */
   #open: (Piece | GrowingPiece)[][];
   #finished: { readonly line: number; readonly entry: Entry; readonly pieces: readonly (readonly (Piece | GrowingPiece)[])[] }[] = [];
   #cursor: ShardCursor;
+  /** The last line that ended early because its content could not be read: what of it is still on its way does not count. */
+  #given: number | undefined;
 
   constructor(options: PackStreamOptions) {
     this.#options = options;
     this.#cursor = options.cursor;
     this.#open = options.open.map((each) => [...each]);
+    this.#rooms = options.destinations.map(({ repository }) => [0, 1].map(() => Buffer.allocUnsafeSlow(repository.packBytes)));
     this.#newPack();
   }
 
   /** Something that needs no frame, or a small file, which shares one with its neighbours. Takes the buffer over. */
-  async add(item: ContentItem, bytes?: Uint8Array): Promise<void> {
+  async add(item: ContentItem, bytes?: Bytes): Promise<void> {
     const size = bytes?.length ?? 0;
-    if (this.#pending.bytes > 0 && this.#pending.bytes + size > frameTarget) await this.#flushPending();
+    const isOther = bytes !== undefined && this.#pending.parts[0] !== undefined && 'path' in bytes !== 'path' in this.#pending.parts[0];
+    if (isOther || (this.#pending.bytes > 0 && this.#pending.bytes + size > frameTarget)) await this.#flushPending();
     this.#pending.items.push(item);
     if (bytes !== undefined) this.#pending.parts.push(bytes);
     this.#pending.bytes += size;
     if (this.#pending.bytes >= frameTarget || this.#pending.items.length >= mostPending) await this.#flushPending();
   }
 
-  /** A chunk of a larger file: a frame of its own. Takes the buffer over. */
-  async addChunk(item: ContentItem, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  /** A chunk of a larger file: a frame of its own, unless its content is that of the `expected` pieces, one per destination. Takes the buffer over. */
+  async addChunk(item: ContentItem, bytes: Bytes, expected?: readonly Piece[]): Promise<void> {
     await this.#flushPending();
-    await this.#pushFrame([item], bytes);
+    await this.#pushFrame([item], [bytes], bytes.length, expected);
   }
 
   /** Writes the rest down. The last cut is always made, so that entries without content have a receipt too. */
@@ -102,6 +118,11 @@ export class PackStream {
     await Promise.allSettled(this.#steps);
   }
 
+  /** Gives the memory of the packs back, when all of them are stored or given up. */
+  free(): void {
+    freeBuffers(this.#rooms.flat());
+  }
+
   async #flushPending(): Promise<void> {
     const { items, parts, bytes } = this.#pending;
     if (items.length === 0) return;
@@ -110,26 +131,15 @@ export class PackStream {
       await this.#push(Promise.resolve({ items, encoded: undefined }));
       return;
     }
-    const raw = new Uint8Array(bytes);
-    let offset = 0;
-    for (const part of parts) {
-      raw.set(part, offset);
-      offset += part.length;
-    }
-    await this.#pushFrame(items, raw);
+    await this.#pushFrame(items, parts, bytes);
   }
 
-  async #pushFrame(items: readonly ContentItem[], raw: Uint8Array<ArrayBuffer>): Promise<void> {
-    const places: { offset: number; length: number }[] = [];
-    let offset = 0;
-    for (const item of items) {
-      if (item.known !== undefined) continue;
-      places.push({ offset, length: item.length });
-      offset += item.length;
-    }
+  async #pushFrame(items: readonly ContentItem[], parts: readonly Bytes[], size: number, expected?: readonly Piece[]): Promise<void> {
     const { pool, destinations } = this.#options;
-    const encoded = pool.encode(raw, destinations.map((each) => each.repository.keys), places.length > 1 ? places : []);
-    await this.#push(encoded.then((done) => ({ items, encoded: places.length > 1 ? done : { ...done, itemDigests: [done.rawDigest] } })));
+    const keys = destinations.map((each) => each.repository.keys);
+    const known = expected?.[0]?.digest;
+    const encoded = 'path' in parts[0]! ? pool.encodeFiles(parts as readonly FileStretch[], keys, known) : pool.encode(joined(parts as readonly Uint8Array<ArrayBuffer>[], size), keys, placesOf(items), known);
+    await this.#push(encoded.then((done) => ({ items, encoded: done, expected: done.rawDigest === known ? expected?.map((piece) => [piece]) : undefined })));
   }
 
   async #push(step: Promise<Step>): Promise<void> {
@@ -139,17 +149,29 @@ export class PackStream {
     while (this.#steps.length > this.#options.ahead) await this.#apply(await this.#steps.shift()!);
   }
 
-  async #apply({ items, encoded }: Step): Promise<void> {
-    if (encoded !== undefined && this.#writers.some((writer, index) => writer.storedBytes > 0 && !writer.fits(encoded.frames[index]!.length))) await this.#cut();
-    const places = encoded === undefined ? [] : this.#writers.map((writer, index) => writer.add(encoded.frames[index]!).frameOffset);
+  async #apply({ items, encoded, expected }: Step): Promise<void> {
+    const frames = encoded?.frames ?? [];
+    if (frames.length > 0 && this.#writers.some((writer, index) => writer.storedBytes > 0 && !writer.fits(frames[index]!.length))) await this.#cut();
+    const sizes = frames.map((frame) => frame.length);
+    const places = frames.map((frame, index) => this.#writers[index]!.add(frame).frameOffset);
+    freeBuffers(new Set(frames));
     let skip = 0;
     let digests = 0;
     for (const item of items) {
-      if (item.known !== undefined) {
-        for (const [index, pieces] of item.known.entries()) this.#open[index]!.push(...pieces);
+      if (item.line === this.#given) continue;
+      const known = item.known ?? expected;
+      if (known !== undefined) {
+        for (const [index, pieces] of known.entries()) this.#open[index]!.push(...pieces);
       } else {
-        const digest = encoded!.itemDigests[digests++]!;
-        for (const [index, frameOffset] of places.entries()) this.#addPiece(index, item, digest, frameOffset, encoded!.frames[index]!.length, skip);
+        const place = digests++;
+        const failed = encoded!.failed?.find((each) => each.item === place);
+        if (failed !== undefined) {
+          const gap = gapOf(item.entry, new Failure(failed.code, `${item.entry.key}: ${failed.message}`));
+          this.#given = item.line;
+          this.#advance({ ...item, entry: gap, last: true });
+          continue;
+        }
+        for (const [index, frameOffset] of places.entries()) this.#addPiece(index, item, encoded!.itemDigests[place]!, frameOffset, sizes[index]!, skip);
         skip += item.length;
       }
       this.#advance(item);
@@ -158,8 +180,9 @@ export class PackStream {
 
   #addPiece(destination: number, item: ContentItem, digest: string, frameOffset: number, storedLength: number, skip: number): void {
     const open = this.#open[destination]!;
+    const { chunkBytes } = this.#options.destinations[destination]!.repository;
     const piece: GrowingPiece = { growing: true, offset: item.offset, length: item.length, chunks: [digest], frameOffset, storedLength, skip, pack: '', packLength: 0 };
-    if (growPiece(open.at(-1), piece, this.#options.destinations[destination]!.repository.chunkBytes)) return;
+    if (growPiece(open.at(-1), piece, chunkBytes, chunksPerPiece(item.entry.length, chunkBytes))) return;
     open.push(piece);
     this.#growing[destination]!.push(piece);
   }
@@ -191,7 +214,31 @@ export class PackStream {
   }
 
   #newPack(): void {
-    this.#writers = this.#options.destinations.map((each) => new PackWriter(each.repository.packBytes));
+    this.#writers = this.#options.destinations.map((each, index) => new PackWriter(each.repository.packBytes, this.#rooms[index]![this.#packs % 2]));
+    this.#packs += 1;
     this.#growing = this.#options.destinations.map(() => []);
   }
+}
+
+function joined(parts: readonly Uint8Array<ArrayBuffer>[], size: number): Uint8Array<ArrayBuffer> {
+  if (parts.length === 1) return parts[0]!;
+  const raw = new Uint8Array(size);
+  let offset = 0;
+  for (const part of parts) {
+    raw.set(part, offset);
+    offset += part.length;
+  }
+  return raw;
+}
+
+/** Where the items lie in their frame. */
+function placesOf(items: readonly ContentItem[]): { offset: number; length: number }[] {
+  const places: { offset: number; length: number }[] = [];
+  let offset = 0;
+  for (const item of items) {
+    if (item.known !== undefined) continue;
+    places.push({ offset, length: item.length });
+    offset += item.length;
+  }
+  return places;
 }

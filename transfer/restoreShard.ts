@@ -2,7 +2,7 @@ import type { RestoreShardPhase, ShardRestored } from '../contracts/activities.t
 import { Failure } from '../contracts/failure.ts';
 import type { IndexedEntry } from '../backupset/piece.ts';
 import { createContentReader } from '../backupset/readContent.ts';
-import { orderedMap } from './orderedMap.ts';
+import { orderedMap } from '../backupset/orderedMap.ts';
 import type { RestoreContext } from './restoreContext.ts';
 import { restoreShardKey } from './stagingKeys.ts';
 import { readLines } from './stagedLines.ts';

@@ -7,14 +7,22 @@ import { readReceipts, readShardDone } from './shardReceipts.ts';
 import { readLines } from './stagedLines.ts';
 import { planKey } from './stagingKeys.ts';
 
-/** Every entry that was copied, in key order, from the receipts; the slices of a large file are one entry again. */
-export async function* copiedEntries(destination: OpenDestination, pool: FramePool, folder: string, shards: number, signal: AbortSignal): AsyncGenerator<IndexedEntry> {
+/** Packs and bytes that a run stored at a destination. */
+export interface StoredPacks {
+  packs: number;
+  bytes: number;
+}
+
+/** Every entry that was copied, in key order, from the receipts; the slices of a large file are one entry again. What the receipts say was stored is added to `stored`. */
+export async function* copiedEntries(destination: OpenDestination, pool: FramePool, folder: string, shards: number, signal: AbortSignal, stored: StoredPacks): AsyncGenerator<IndexedEntry> {
   let last: IndexedEntry | undefined;
   for (let shard = 0; shard < shards; shard++) {
     const done = await readShardDone(destination, pool, folder, shard, signal);
     let receipts = 0;
-    for await (const { entries } of readReceipts(destination, pool, folder, shard, signal)) {
+    for await (const { receipt, entries } of readReceipts(destination, pool, folder, shard, signal, done?.receipts)) {
       receipts += 1;
+      stored.packs += receipt.pack === null ? 0 : 1;
+      stored.bytes += receipt.pack?.length ?? 0;
       for (const entry of entries) {
         if (last?.key === entry.key) {
           last = joinSlices(last, entry);
@@ -42,17 +50,4 @@ export async function* removedKeys(destination: OpenDestination, pool: FramePool
       if ('remove' in line) yield line.remove;
     }
   }
-}
-
-/** Packs and bytes this run stored at the destination. */
-export async function storedPacks(destination: OpenDestination, pool: FramePool, folder: string, shards: number, signal: AbortSignal): Promise<{ readonly packs: number; readonly bytes: number }> {
-  let packs = 0;
-  let bytes = 0;
-  for (let shard = 0; shard < shards; shard++) {
-    for await (const { receipt } of readReceipts(destination, pool, folder, shard, signal)) {
-      packs += receipt.pack === null ? 0 : 1;
-      bytes += receipt.pack?.length ?? 0;
-    }
-  }
-  return { packs, bytes };
 }

@@ -4,7 +4,9 @@ import { Failure } from '../contracts/failure.ts';
 import type { Handle } from '../contracts/handle.ts';
 import { ContentCutter } from '../backupset/cutContent.ts';
 import type { SourceSession } from '../components/dataSource.ts';
-import { orderedMap } from './orderedMap.ts';
+import type { Bytes } from './packStream.ts';
+import { gapOf } from './gapOf.ts';
+import { orderedMap } from '../backupset/orderedMap.ts';
 import type { PlanLine } from './planLine.ts';
 import type { ShardCursor } from './shardReceipts.ts';
 
@@ -18,9 +20,9 @@ export type Unit =
   /** No bytes are needed: directories, symlinks, gaps, empty files, and content that is expected to be known. */
   | { readonly kind: 'entry'; readonly line: number; readonly entry: Entry; readonly was?: { readonly key: string; readonly same: readonly string[] } }
   /** A whole small file. */
-  | { readonly kind: 'small'; readonly line: number; readonly entry: Entry; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'small'; readonly line: number; readonly entry: Entry; readonly bytes: Bytes }
   /** A chunk of a larger one; `last` ends the line. */
-  | { readonly kind: 'chunk'; readonly line: number; readonly entry: Entry; readonly bytes: Uint8Array<ArrayBuffer>; readonly offset: number; readonly last: boolean };
+  | { readonly kind: 'chunk'; readonly line: number; readonly entry: Entry; readonly bytes: Bytes; readonly offset: number; readonly last: boolean };
 
 export interface UnitContext {
   readonly source: SourceSession;
@@ -43,7 +45,8 @@ export async function* shardUnits(lines: readonly PlanLine[], cursor: ShardCurso
     if (ready.unit !== undefined) yield ready.unit;
     if (ready.large === undefined) continue;
     const { entry, from, to } = ready.large;
-    const chunks = context.chunking === 'contentDefined' ? cutByContent : cutFixed;
+    const path = context.chunking === 'fixed' ? context.source.localContent?.(context.handle, entry) : undefined;
+    const chunks = context.chunking === 'contentDefined' ? cutByContent : path === undefined ? cutFixed : cutFile(path);
     let offset = from;
     try {
       for await (const bytes of chunks(entry, from, to, context)) {
@@ -53,7 +56,7 @@ export async function* shardUnits(lines: readonly PlanLine[], cursor: ShardCurso
         offset += length;
       }
     } catch (error) {
-      yield { kind: 'entry', line: ready.line, entry: gapOrThrow(entry, error) };
+      yield { kind: 'entry', line: ready.line, entry: gapOf(entry, error) };
     }
   }
 }
@@ -68,7 +71,12 @@ async function prepare(line: PlanLine, number: number, offset: number, context: 
     const entry = await context.source.complete(context.handle, line.put, context.signal);
     if (entry.gap !== undefined || entry.type !== 'file' || entry.length === 0) return { line: number, unit: { kind: 'entry', line: number, entry } };
     if (was !== undefined && offset === 0 && (await context.isKnown(entry, was))) return { line: number, unit: { kind: 'entry', line: number, entry, was } };
-    if (context.chunking === 'contentDefined' || to - from > smallBytes || slice !== undefined || offset > 0) return { line: number, large: { entry, from, to } };
+    if (context.chunking === 'contentDefined' || to - from > Math.min(smallBytes, context.chunkBytes) || slice !== undefined || offset > 0) return { line: number, large: { entry, from, to } };
+    const path = context.source.localContent?.(context.handle, entry);
+    if (path !== undefined) {
+      await context.took(entry.length);
+      return { line: number, unit: { kind: 'small', line: number, entry, bytes: { path, offset: 0, length: entry.length } } };
+    }
     const bytes = new Uint8Array(entry.length);
     let filled = 0;
     for await (const part of context.source.read(context.handle, entry, 0, entry.length, context.signal)) {
@@ -80,15 +88,19 @@ async function prepare(line: PlanLine, number: number, offset: number, context: 
     if (filled < bytes.length) throw tooShort(entry, filled);
     return { line: number, unit: { kind: 'small', line: number, entry, bytes } };
   } catch (error) {
-    return { line: number, unit: { kind: 'entry', line: number, entry: gapOrThrow(line.put, error) } };
+    return { line: number, unit: { kind: 'entry', line: number, entry: gapOf(line.put, error) } };
   }
 }
 
-/** One entry that the source cannot give is a gap of the set, named in the report; it does not take the run with it. */
-function gapOrThrow(entry: Entry, error: unknown): Entry {
-  const oneOnly = error instanceof Failure && (error.code === 'E_SOURCE_DENIED' || error.code === 'E_CORRUPT' || error.code === 'E_SOURCE_PATH');
-  if (!oneOnly) throw error;
-  return { ...entry, gap: `could not be read: ${error.message}` };
+/** The chunks of a file that a thread reads. */
+function cutFile(path: string) {
+  return async function* (_entry: Entry, from: number, to: number, context: UnitContext): AsyncGenerator<Bytes> {
+    for (let offset = from; offset < to; offset += context.chunkBytes) {
+      const length = Math.min(context.chunkBytes, to - offset);
+      await context.took(length);
+      yield { path, offset, length };
+    }
+  };
 }
 
 async function* cutFixed(entry: Entry, from: number, to: number, context: UnitContext): AsyncGenerator<Uint8Array<ArrayBuffer>> {

@@ -18,6 +18,8 @@ export interface UpOptions {
   /** Overrides the configuration's state folder. */
   readonly state?: string | undefined;
   readonly env: NodeJS.ProcessEnv;
+  /** The worker's program; by default the product's. */
+  readonly workerProgram?: string;
   /** One line for the operator. */
   readonly say: (line: string) => void;
   /** Ends everything when aborted. */
@@ -54,10 +56,11 @@ export async function up(options: UpOptions): Promise<void> {
     const address = elsewhere ?? record!.address;
     options.say(`engine at ${address}${record === undefined ? '' : `, Temporal UI at ${record.uiUrl}`}`);
     const worker = supervise('the worker', async () => {
-      const child = spawn(process.execPath, [join(projectFolder, 'worker', 'main.ts'), '--config', options.config.file, '--state', stateFolder], {
+      const child = spawn(process.execPath, [options.workerProgram ?? join(projectFolder, 'worker', 'main.ts'), '--config', options.config.file, '--state', stateFolder], {
         // The channel tells the worker when this process is gone.
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-        env: { ...options.env, TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: options.config.engine.namespace },
+        // Every thread would otherwise keep a heap of the C library's for itself, a hundred megabytes in all.
+        env: { MALLOC_ARENA_MAX: '2', ...options.env, TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: options.config.engine.namespace },
       });
       if (child.pid !== undefined) await writeFile(join(stateFolder, 'worker.json'), JSON.stringify(await identify(child.pid)));
       await new Promise<void>((done) => {

@@ -1,7 +1,8 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bundleWorkflowCode } from '@temporalio/worker';
+import { promisify } from 'node:util';
 import { projectFolder } from './toolPaths.ts';
 
 /** The workflows as one script, made once for each state of their sources: a worker then starts in half a second. */
@@ -9,14 +10,12 @@ export async function workflowBundle(cacheFolder: string): Promise<{ readonly co
   const codePath = join(cacheFolder, `workflows-${await digestOfSources()}.js`);
   if (await stat(codePath).then(() => true, () => false)) return { codePath };
   await mkdir(cacheFolder, { recursive: true });
-  const { code } = await bundleWorkflowCode({ workflowsPath: join(projectFolder, 'workflows', 'workflows.ts'), logger: quiet });
   const unfinished = `${codePath}.${process.pid}`;
-  await writeFile(unfinished, code);
+  // In a process of its own: the bundler's memory would stay with the worker as long as it lives.
+  await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', join(projectFolder, 'worker', 'makeBundle.ts'), unfinished]);
   await rename(unfinished, codePath);
   return { codePath };
 }
-
-const quiet = { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error: (message: string) => process.stderr.write(`${message}\n`) };
 
 async function digestOfSources(): Promise<string> {
   const hash = createHash('sha256');

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Catalogue } from '../../config/checkConfig.ts';
 import type { Config } from '../../config/config.ts';
 import { createOutput, type Output, type OutputFormat } from './output.ts';
 
@@ -21,7 +22,7 @@ export interface GlobalOptions {
 }
 
 /** Global options are accepted before and after the subcommand. */
-export function contextOf(command: Command): CommandContext {
+export function contextOf(command: Command, catalogue: Catalogue | undefined): CommandContext {
   const options = command.optsWithGlobals<GlobalOptions>();
   const quiet = options.quiet === true;
   return {
@@ -33,7 +34,7 @@ export function contextOf(command: Command): CommandContext {
     },
     async config() {
       const { loadConfig } = await import('../../config/loadConfig.ts');
-      return await loadConfig({ file: options.config, env: process.env });
+      return await loadConfig({ file: options.config, env: process.env }, catalogue);
     },
   };
 }

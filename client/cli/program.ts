@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import type { Catalogue } from '../../config/checkConfig.ts';
 import { contextOf, type CommandContext } from './context.ts';
 
 /** What a command does; it prints its own result, or throws. */
@@ -21,8 +22,8 @@ export interface Noun {
   readonly verbs: readonly CommandSpec[];
 }
 
-/** Builds the whole command line. Nothing is run yet. */
-export function createProgram(nouns: readonly Noun[], single: readonly CommandSpec[], version: string): Command {
+/** Builds the whole command line. Nothing is run yet. @param catalogue see runCommandLine */
+export function createProgram(nouns: readonly Noun[], single: readonly CommandSpec[], version: string, catalogue?: Catalogue): Command {
   const program = new Command('mrs-backup')
     .description('Durable backup and recovery of Hadoop-family clusters')
     .version(version, '--version', 'print the version')
@@ -30,24 +31,24 @@ export function createProgram(nouns: readonly Noun[], single: readonly CommandSp
     .configureOutput({ outputError: () => undefined, writeErr: () => undefined });
   addGlobalOptions(program);
   program.addHelpText('after', '\nExamples:\n  mrs-backup up --state /var/lib/mrs-backup\n  mrs-backup task run nightly\n');
-  for (const spec of single) add(program, spec);
+  for (const spec of single) add(program, spec, catalogue);
   for (const noun of nouns) {
     const command = program.command(noun.name).description(noun.description);
     prepare(command);
     const [first, second] = noun.verbs;
     command.addHelpText('after', `\nExamples:\n${[first, second ?? first].flatMap((verb) => (verb === undefined ? [] : [`  mrs-backup ${verb.examples[verb === first && second === undefined ? 1 : 0]}\n`])).join('')}${second === undefined ? `  mrs-backup ${first?.examples[0]}\n` : ''}`);
-    for (const verb of noun.verbs) add(command, verb);
+    for (const verb of noun.verbs) add(command, verb, catalogue);
   }
   return program;
 }
 
-function add(parent: Command, spec: CommandSpec): void {
+function add(parent: Command, spec: CommandSpec, catalogue: Catalogue | undefined): void {
   const command = parent.command(spec.usage).description(spec.description);
   prepare(command);
   for (const option of spec.options ?? []) command.addOption(option);
   command.addHelpText('after', `\nExamples:\n${spec.examples.map((example) => `  mrs-backup ${example}\n`).join('')}`);
   command.action(async () => {
-    await spec.action(contextOf(command), command.processedArgs.flatMap((value: unknown) => (value === undefined ? [] : Array.isArray(value) ? value.map(String) : [String(value)])), command.opts());
+    await spec.action(contextOf(command, catalogue), command.processedArgs.flatMap((value: unknown) => (value === undefined ? [] : Array.isArray(value) ? value.map(String) : [String(value)])), command.opts());
   });
 }
 

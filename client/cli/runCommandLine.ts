@@ -1,13 +1,14 @@
+import type { Catalogue } from '../../config/checkConfig.ts';
 import { productVersion } from '../../worker/productVersion.ts';
 import { nouns, singleCommands } from './commands.ts';
 import { reportFailure } from './failure.ts';
 import { createOutput, type OutputFormat } from './output.ts';
 import { createProgram } from './program.ts';
 
-/** Runs one command line, without the name of the program, and returns its exit code. Prints what there is to print. */
-export async function runCommandLine(args: readonly string[]): Promise<number> {
+/** Runs one command line, without the name of the program, and returns its exit code. Prints what there is to print. @param catalogue what a configuration may name; by default everything that is built */
+export async function runCommandLine(args: readonly string[], catalogue?: Catalogue): Promise<number> {
   try {
-    await createProgram(nouns, singleCommands, productVersion).parseAsync(args, { from: 'user' });
+    await createProgram(nouns, singleCommands, productVersion, catalogue).parseAsync(args, { from: 'user' });
     return 0;
   } catch (error) {
     return reportFailure(error, createOutput({ format: wantedFormat(args), color: false }));

@@ -48,7 +48,6 @@ class PosixSession implements StorageSession {
   readonly #identity: RootIdentity;
   /** Folders whose own names are known to be on the medium. At most a few hundred in a repository. */
   readonly #durableFolders = new Set<string>(['']);
-
   readonly localFile = (key: string): string => this.#at(encodeKey(key));
 
   constructor(handle: fs.FileHandle, identity: RootIdentity) {

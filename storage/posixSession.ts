@@ -255,11 +255,10 @@ class PosixSession implements StorageSession {
 
   async #createTemporary(path: string, what: string): Promise<fs.FileHandle> {
     const create = (): Promise<fs.FileHandle> => fs.open(this.#at(path), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, FILE_MODE);
-    try {
-      return await create();
-    } catch (error) {
+    const created = await create().catch((error: unknown) => {
       if (!isAbsence(error)) throw posixFailure(error, what);
-    }
+    });
+    if (created !== undefined) return created;
     await this.#assertRoot();
     return await this.#io(what, async () => {
       await fs.mkdir(this.#at(TEMPORARY_FOLDER), { mode: FOLDER_MODE }).catch(ignoreExisting);

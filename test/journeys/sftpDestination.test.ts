@@ -23,7 +23,7 @@ beforeAll(async () => {
     for (const destination of ['small', 'strange']) tasks[destination] = { ...task, destinations: [destination] };
   });
   data = sftpFiles(journey.lab.place('sftp')).data;
-  await makeSampleData(journey.lab, { files: 0, largeBytes: 0, databases: ['hivemeta'], rows: 15_000 });
+  await makeSampleData(journey.lab, { files: 0, largeBytes: 0, databases: ['hivemeta'], rows: 3_000 });
 }, 180_000);
 
 afterAll(async () => {
@@ -61,7 +61,7 @@ describe('a run whose SFTP server', () => {
   it('has a full disk says so, and seals when there is space again', { timeout: 240_000 }, async () => {
     const disk = join(data, 'disk');
     await mkdir(disk);
-    await run('mount', ['-t', 'tmpfs', '-o', `size=256k,mode=0700,uid=${labUser?.uid ?? process.getuid!()}`, 'tmpfs', disk]);
+    await run('mount', ['-t', 'tmpfs', '-o', `size=160k,mode=0700,uid=${labUser?.uid ?? process.getuid!()}`, 'tmpfs', disk]);
     const runId = await start('small');
     await untilShown(journey.product, runId, (view) => /full|space|bytes left/i.test(view.waitingFor ?? ''));
     const { sets } = await journey.product.json<{ sets: unknown[] }>(['set', 'list', '--destination', 'small']);

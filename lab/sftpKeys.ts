@@ -31,14 +31,14 @@ export async function makeSftpKeys(place: Place & Pick<ServerPlace, 'ports'>): P
   await secretFile(files.password);
   const passphrase = await secretFile(files.passphrase);
   if (!existsSync(files.hostKey)) {
-    const host = ssh2.utils.generateKeyPairSync('ed25519');
+    const host = newKey();
     await writeFile(files.knownHosts, `[127.0.0.1]:${place.ports['port']} ${publicPart(host.public)}\n`);
     await secretFile(files.hostKey, () => host.private);
   }
   // Public halves are read again, so that a broken-off preparation is finished.
   const keys = [
-    await secretFile(files.key, () => ssh2.utils.generateKeyPairSync('ed25519').private),
-    await secretFile(files.lockedKey, () => ssh2.utils.generateKeyPairSync('ed25519', { passphrase, cipher: 'aes256-ctr', rounds: 16 }).private),
+    await secretFile(files.key, () => newKey().private),
+    await secretFile(files.lockedKey, () => newKey(passphrase).private),
   ].map((text) => ssh2.utils.parseKey(text, passphrase));
   await writeFile(files.authorizedKeys, keys.map((key) => {
     if (key instanceof Error) throw key;
@@ -51,6 +51,14 @@ export async function sftpFingerprint(place: Place): Promise<string> {
   const key = ssh2.utils.parseKey(await readFile(sftpFiles(place).hostKey));
   if (key instanceof Error) throw key;
   return `SHA256:${createHash('sha256').update(key.getPublicSSH()).digest('base64').replace(/=+$/, '')}`;
+}
+
+/** ssh2 writes a key in a hundred so that nobody, itself included, can read it. */
+function newKey(passphrase?: string): { readonly private: string; readonly public: string } {
+  for (;;) {
+    const made = passphrase === undefined ? ssh2.utils.generateKeyPairSync('ed25519') : ssh2.utils.generateKeyPairSync('ed25519', { passphrase, cipher: 'aes256-ctr', rounds: 16 });
+    if (!(ssh2.utils.parseKey(made.private, passphrase) instanceof Error)) return made;
+  }
 }
 
 function publicPart(line: string): string {

@@ -3,7 +3,7 @@ import { orAborted } from '../orAborted.ts';
 import type { SftpChannel } from './sftpChannel.ts';
 import { hasStatus, sftpCodes } from './sftpStatus.ts';
 
-/** Bytes under way per transfer, which fills 100 MB/s at 40 ms; more only fills the memory. */
+/** Bytes under way per transfer: twice the window of an OpenSSH channel, so that it never runs dry; more only fills the memory. */
 const UNDER_WAY_BYTES = 4 * 1024 * 1024;
 /** A server that answers 32 KiB a request would else have more requests waiting than some take. */
 const UNDER_WAY_REQUESTS = 64;

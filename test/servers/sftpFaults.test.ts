@@ -115,7 +115,7 @@ test('rights that are lost in the middle are said, and what is there stays', asy
 });
 
 test('a server that is killed in the middle fails what was under way, at once; the next request finds it again', async () => {
-  await using session = await openSftp(lab, 'sftp', { path: 'killed' }, 'run-1');
+  await using session = await openSftp(lab, 'sftp', { path: 'killed' }, { writer: 'run-1' });
   await putSample(session, 'before', 5_000_000);
   await expect(putAnd(session, 'object', 8_000_000, () => lab.kill('sftp'))).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
   await expect(session.stat('before')).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE', message: expect.stringContaining('ECONNREFUSED') });

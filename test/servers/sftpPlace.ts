@@ -5,16 +5,16 @@ import { sftpFiles } from '../../lab/sftpKeys.ts';
 import { createSecretReader } from '../../config/secrets.ts';
 import { sampleBody } from '../../storage/sampleBody.ts';
 import { sftp } from '../../storage/sftp.ts';
-import type { StorageSession } from '../../storage/storageDriver.ts';
+import type { StorageContext, StorageSession } from '../../storage/storageDriver.ts';
 
 /** A destination on an SFTP server of the lab, opened as its configuration says; what is given replaces it, `undefined` leaves it out. */
-export async function openSftp(lab: Lab, server: 'sftp' | 'sftp-plain', changes: Record<string, unknown> = {}, writer?: string): Promise<StorageSession> {
+export async function openSftp(lab: Lab, server: 'sftp' | 'sftp-plain', changes: Record<string, unknown> = {}, context: Pick<StorageContext, 'writer' | 'mustExist'> = {}): Promise<StorageSession> {
   const place = lab.place(server);
   const files = sftpFiles(place);
   const login = server === 'sftp' ? { user: sftpUser, privateKey: { file: files.key }, path: 'vault' } : { user: plainUsers.password, password: { file: files.password }, path: '/vault' };
   const block = { type: 'SFTP', host: '127.0.0.1', port: place.ports['port'], ...login, knownHosts: files.knownHosts, ...changes };
   const config = sftp.config.parse(Object.fromEntries(Object.entries(block).filter(([, value]) => value !== undefined)));
-  return await sftp.open(config, { name: 'remote', writer, readSecret: createSecretReader('/') });
+  return await sftp.open(config, { name: 'remote', ...context, readSecret: createSecretReader('/') });
 }
 
 export async function putSample(session: StorageSession, key: string, length = 10): Promise<void> {

@@ -170,6 +170,8 @@ describe('the folder', () => {
     await putSample(own, 'x');
     expect(await readLength(own, 'absolute/a/b')).toBe(10);
     await own.remove('x');
+    await expect(openSftp(lab, 'sftp', { path: 'away' }, { mustExist: true })).rejects.toMatchObject({ code: 'E_DESTINATION_PATH' });
+    expect(await readdir(data)).not.toContain('away');
     await expect(openSftp(lab, 'sftp', { path: 'missing/deep' })).rejects.toMatchObject({ code: 'E_DESTINATION_PATH' });
     await writeFile(join(data, 'file'), '');
     await expect(openSftp(lab, 'sftp', { path: 'file' })).rejects.toMatchObject({ code: 'E_DESTINATION_PATH' });

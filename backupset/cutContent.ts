@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 
 /** How content is cut at places that its bytes decide; recorded in repository.json. */
-export const cutting = { algorithm: 'gear-1', minBytes: 256 << 10, averageBytes: 1 << 20, maxBytes: 4 << 20 } as const;
+export const cutting = { algorithm: 'gear-1', minBytes: 128 << 10, averageBytes: 512 << 10, maxBytes: 1 << 20 } as const;
 
 /** 256 fixed pseudo-random words: the first 4 bytes, little endian, of SHA-256 of "mrs-backup gear <i>". */
 function gearTable(): Uint32Array {
@@ -10,24 +10,29 @@ function gearTable(): Uint32Array {
 
 /**
  * Content-defined cutting with a gear hash: an insertion moves the cuts around it only. The first `minBytes` of a chunk are not
- * looked at. A cut lies after the byte where the upper bits of the hash are zero (22 of 32 before `averageBytes`, 18 from there on), or at `maxBytes`.
+ * looked at. A cut lies after the byte where the upper bits of the hash are zero (22 of 32 before `averageBytes`, 18 from there on), or where the buffer is full.
  */
 export class ContentCutter {
   readonly #gear = gearTable();
-  #buffer = new Uint8Array(cutting.maxBytes);
+  readonly #buffer: Uint8Array<ArrayBuffer>;
   #length = 0;
   #hash = 0;
+
+  /** @param chunkBytes of the repository: no chunk may be longer */
+  constructor(chunkBytes: number) {
+    this.#buffer = new Uint8Array(Math.min(cutting.maxBytes, chunkBytes));
+  }
 
   /** Chunks that end within `bytes`. Each has a buffer of its own. */
   push(bytes: Uint8Array): Uint8Array<ArrayBuffer>[] {
     const chunks: Uint8Array<ArrayBuffer>[] = [];
     for (let used = 0; used < bytes.length;) {
-      const part = bytes.subarray(used, used + cutting.maxBytes - this.#length);
+      const part = bytes.subarray(used, used + this.#buffer.length - this.#length);
       const count = this.#scan(part);
       this.#buffer.set(part.subarray(0, Math.abs(count)), this.#length);
       this.#length += Math.abs(count);
       used += Math.abs(count);
-      if (count < 0 || this.#length === cutting.maxBytes) chunks.push(this.#take());
+      if (count < 0 || this.#length === this.#buffer.length) chunks.push(this.#take());
     }
     return chunks;
   }

@@ -67,7 +67,7 @@ export async function copyShard(context: CopyContext): Promise<ShardCopied> {
   });
   try {
     const units = shardUnits(lines, start.receipt.cursor, {
-      source: context.source, handle: context.handle, chunking: context.chunking, chunkBytes: destinations[0]!.repository.chunkBytes, signal,
+      source: context.source, handle: context.handle, chunking: context.chunking, chunkBytes: Math.min(...destinations.map((each) => each.repository.chunkBytes)), signal,
       isKnown: async (entry, was) => (await known.ofEntry(entry, was)) !== undefined,
       took: async (bytes) => {
         totals = { ...totals, readBytes: totals.readBytes + bytes };

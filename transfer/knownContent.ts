@@ -4,7 +4,7 @@ import type { IndexedEntry, Piece } from '../backupset/piece.ts';
 import { packKey } from '../backupset/packKey.ts';
 import type { OpenDestination } from './openDestination.ts';
 
-/** Chunks of a parent set's dumps that are remembered: about 200 GB of them at 1 MiB each. */
+/** Chunks of a parent set's dumps that are remembered: about 150 GB of them. */
 const mostChunks = 200_000;
 
 /** What the destinations hold already from the parent set, so that it need not be read or stored again. */

@@ -101,6 +101,7 @@ export class PackStream {
 
   /** A chunk of a larger file: a frame of its own, unless its content is that of the `expected` pieces, one per destination. Takes the buffer over. */
   async addChunk(item: ContentItem, bytes: Bytes, expected?: readonly Piece[]): Promise<void> {
+    if (this.#options.destinations.some(({ repository }) => bytes.length > repository.chunkBytes)) throw new Failure('E_INTERNAL', `${item.entry.key}: a chunk of ${bytes.length} bytes is longer than a chunk of the repository may be`);
     await this.#flushPending();
     await this.#pushFrame([item], [bytes], bytes.length, expected);
   }

@@ -127,7 +127,7 @@ async function* cutFixed(entry: Entry, from: number, to: number, context: UnitCo
 }
 
 async function* cutByContent(entry: Entry, from: number, to: number, context: UnitContext): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const cutter = new ContentCutter();
+  const cutter = new ContentCutter(context.chunkBytes);
   let offset = from;
   for await (const part of context.source.read(context.handle, entry, from, to - from, context.signal)) {
     await context.took(part.length);

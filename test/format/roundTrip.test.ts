@@ -192,12 +192,13 @@ describe('index', () => {
 test('content is cut the same way wherever it is handed over, and an insertion moves little', () => {
   const bytes = noise('cut', 12 << 20);
   const cut = (input: Uint8Array, step: number): string[] => {
-    const cutter = new ContentCutter();
+    const cutter = new ContentCutter(cutting.maxBytes);
     const chunks: Uint8Array[] = [];
     for (let at = 0; at < input.length; at += step) chunks.push(...cutter.push(input.subarray(at, at + step)));
     chunks.push(...cutter.finish());
     expect(Buffer.compare(Buffer.concat(chunks), input)).toBe(0);
     for (const chunk of chunks.slice(0, -1)) expect(chunk.length).toBeGreaterThanOrEqual(cutting.minBytes);
+    for (const chunk of chunks) expect(chunk.length).toBeLessThanOrEqual(cutting.maxBytes);
     return chunks.map((each) => `${each.length}:${Buffer.from(each.subarray(0, 16)).toString('hex')}`);
   };
   const whole = cut(bytes, bytes.length);

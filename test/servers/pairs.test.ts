@@ -39,6 +39,8 @@ beforeAll(async () => {
   await lab.up(['hdfs-a', 'hdfs-b', 'dbservice', 'sftp', 's3-a']);
   hdfs = createWebHdfs({ urls: [lab.endpoints('hdfs-a')['webhdfs']!], user: userInfo().username });
   await makeSampleData(lab, { files: 40, largeBytes: 3 << 20, databases: ['hivemeta', 'oozie'], rows: 200 });
+  // A dump of several chunks, some of them as long as a chunk may be.
+  await sql('hivemeta', `create table sample.bulk as select i, (select string_agg(md5(i::text || '-' || j), '') from generate_series(1, 32) as j) as text from generate_series(1, 8000) as i; alter table sample.bulk owner to hive`);
   const config = parse(await readFile(lab.config(), 'utf8')) as Record<string, unknown>;
   config['tasks'] = Object.fromEntries(pairs.map(({ source, destination, task }) => [task, { cluster: 'prod', sources: [sources[source]], destinations: [destination] }]));
   await writeFile(join(folder, 'pairs.yaml'), stringify(config, { aliasDuplicateObjects: false }));

@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { Failure } from '../contracts/failure.ts';
+import { freeBuffers } from './freeBuffers.ts';
 import { frameHeaderBytes, openFrame, readFrameHeader, type FrameKeys } from './frame.ts';
 import { PieceReader, type OpenedFrame, type PiecePlace } from './pieceReader.ts';
 
@@ -44,6 +45,9 @@ export class FrameFile {
   /** Its bytes are good until the next call. @throws Failure E_CORRUPT, E_FORMAT, E_KEY */
   open(offset: number): OpenedFrame {
     if (this.#last.offset !== offset) {
+      // What was decompressed for the frame before is nobody's any more.
+      const before = this.#last.frame?.raw;
+      if (before !== undefined && before.buffer !== this.#buffer.buffer && before.buffer.byteLength > Buffer.poolSize) freeBuffers([before]);
       try {
         this.#last = { offset, frame: this.#read(offset) };
       } catch (error) {

@@ -121,6 +121,12 @@ async function extractOnThread(repository: Repository, pool: FramePool, root: st
   const failures = new Map<IndexedEntry, Failure>();
   const files: FileToExtract[] = [];
   const written: IndexedEntry[] = [];
+  const paths = new Map<string, string>();
+  const pathOf = (pack: string): string => {
+    const known = paths.get(pack) ?? repository.session.localFile!(packKey(pack));
+    paths.set(pack, known);
+    return known;
+  };
   for (const entry of batch) {
     try {
       const path = safePath(root, entry.key);
@@ -130,7 +136,7 @@ async function extractOnThread(repository: Repository, pool: FramePool, root: st
       const { mode, mtime } = modeAndTime(entry);
       files.push({
         path, partial: partialName(path), length: entry.length, mode, modifiedAt: mtime?.getTime(),
-        pieces: pieces.map(({ length, digest, pack, frameOffset, storedLength, skip }) => ({ length, digest, pack, frameOffset, storedLength, skip, path: repository.session.localFile!(packKey(pack)) })),
+        pieces: pieces.map(({ length, digest, pack, frameOffset, storedLength, skip }) => ({ length, digest, pack, frameOffset, storedLength, skip, path: pathOf(pack) })),
       });
       written.push(entry);
     } catch (error) {

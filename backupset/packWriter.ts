@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
-const blockBytes = 4 << 20;
+/** Hashed by the driver and written while it is still in the processor's cache. */
+const blockBytes = 1 << 20;
 
 /** A pack in the making: frames one after the other, named by the digest of them all. */
 export class PackWriter {

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { hadoopJava } from '../lab/hadoopJava.ts';
@@ -43,7 +43,9 @@ export async function cluster(options: ClusterOptions): Promise<void> {
     const place = lab.place('hdfs-a');
     const java = (...main: readonly string[]): string => {
       const { command, args } = hadoopJava(place, 'tool', main, '512m');
-      return [command, ...args].map((each) => `'${each}'`).join(' ');
+      // DistCp is a jar of its own beside the servers'.
+      const withDistCp = args.map((each, index) => (args[index - 1] === '-cp' ? `${each}:${join(toolsFolder, 'distcp')}/*` : each));
+      return [command, ...withDistCp].map((each) => `'${each}'`).join(' ');
     };
     const root = `/bench-${Date.now()}`;
     await fill(options, client, java, root);
@@ -61,10 +63,11 @@ async function fill({ folder, scale, say }: ClusterOptions, client: WebHdfs, jav
   for (const part of parts) await measure({ line: `${java('org.apache.hadoop.fs.FsShell', '-put', '-t', '8', part.folder, `${root}/`)} 2>&1` });
 }
 
-async function oneRound({ folder, peers, runs, subject, samples, say }: ClusterOptions, client: WebHdfs, java: (...main: string[]) => string, rpc: string, webhdfs: string, root: string, round: number): Promise<void> {
+async function oneRound({ folder, toolsFolder, peers, runs, subject, samples, say }: ClusterOptions, client: WebHdfs, java: (...main: string[]) => string, rpc: string, webhdfs: string, root: string, round: number): Promise<void> {
   const out = join(folder, 'out', 'cluster', String(round));
   mkdirSync(out, { recursive: true });
   const restic = peers.find((each) => each.name === 'restic');
+  const hasDistCp = hasDistCpIn(toolsFolder);
   const task = `hdfs-${round}`;
   const repository = join(out, 'mrs-backup');
   subject.addTask(task, { component: 'HDFS', source: 'hdfs', instance: 'hacluster', block: { webhdfs: [webhdfs], user: userInfo().username }, selection: { paths: [root] } }, repository);
@@ -82,11 +85,16 @@ async function oneRound({ folder, peers, runs, subject, samples, say }: ClusterO
     add(step, ours, { ...run, storedBytes: bytesIn(repository) - before, ...(changedBytes === undefined ? {} : { changedBytes }), notes: [`${source.kind}, ${source.files} files, ${(source.readBytes / (1 << 20)).toFixed(1)} MiB read`] });
     if (step !== 'full' && source.kind !== 'incremental') throw new Error(`the ${step} run was ${source.kind}`);
     const update = step === 'full' ? [] : ['-update', '-delete'];
-    add(step, 'DistCp', { ...(await measure({ line: `${java('org.apache.hadoop.tools.DistCp', '-Dmapreduce.framework.name=local', `-Dhadoop.tmp.dir=${join(out, 'distcp-tmp')}`, ...update, '-m', '4', `${rpc}${root}`, `file://${copied}`)} > /dev/null 2> '${out}/distcp.log'`, syncFolder: out })), storedBytes: bytesIn(copied) });
+    if (hasDistCp) add(step, 'DistCp', { ...(await measure({ line: `${java('org.apache.hadoop.tools.DistCp', '-Dmapreduce.framework.name=local', `-Dhadoop.tmp.dir=${join(out, 'distcp-tmp')}`, ...update, '-m', '4', `${rpc}${root}`, `file://${copied}`)} > /dev/null 2> '${out}/distcp.log'`, syncFolder: out })), storedBytes: bytesIn(copied) });
     if (restic === undefined) continue;
     const backup = step === 'full' ? restic.full(got, join(out, 'restic')) : restic.increment(got, join(out, 'restic'));
     add(step, 'hdfs dfs -get, restic', { ...(await measure({ line: `mkdir -p '${got}' && ${java('org.apache.hadoop.fs.FsShell', '-get', '-f', '-t', '4', root, got)} 2> '${out}/get.log' && ${backup}`, ...(restic.env === undefined ? {} : { env: restic.env }), syncFolder: out })), storedBytes: bytesIn(join(out, 'restic')) });
   }
+}
+
+/** Whether set-up could bring DistCp. */
+export function hasDistCpIn(toolsFolder: string): boolean {
+  return existsSync(join(toolsFolder, 'distcp')) && readdirSync(join(toolsFolder, 'distcp')).some((name) => name.endsWith('.jar'));
 }
 
 /** Rewrites some small files and adds a little to a large one. */

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { productVersion } from '../worker/productVersion.ts';
-import { cluster } from './cluster.ts';
+import { cluster, hasDistCpIn } from './cluster.ts';
 import { givenCorpus, largeCorpus, scales, smallCorpus } from './corpora.ts';
 import { limits } from './limits.ts';
 import { allPeers } from './peers.ts';
@@ -52,7 +52,8 @@ if (unknown.length > 0) {
   process.stderr.write(`there is no peer ${unknown.join(', ')}\n${usage}`);
   process.exit(2);
 }
-const missing = peers.filter((each) => each.missing !== undefined);
+const missing: { readonly name: string; readonly missing?: string }[] = peers.filter((each) => each.missing !== undefined);
+if (parts.includes('cluster') && !hasDistCpIn(toolsFolder)) missing.push({ name: 'DistCp', missing: 'set-up could not bring it (mvn)' });
 for (const each of missing) say(`MISSING: ${each.name} is not measured: ${each.missing}`);
 
 const begunMs = Date.now();

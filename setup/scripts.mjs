@@ -13,7 +13,7 @@ const scripts = {
   'record-histories': (args) => ({ needs: [...clusters, 'java'], commands: [['test/replay/record.ts', ...args]] }),
   docs: (args) => ({ needs: [], commands: [['docs/write.ts', ...args]] }),
   durability: (args) => ({ needs: [...servers, 'java'], commands: [['durability/main.ts', ...args]] }),
-  bench: (args) => ({ needs: ['temporal', ...(wantsCluster(args) ? ['hadoop', 'java'] : [])], wishes: ['restic', 'rclone', 'borg'], commands: [['bench/main.ts', ...args]] }),
+  bench: (args) => ({ needs: ['temporal', ...(wantsCluster(args) ? ['hadoop', 'java'] : [])], wishes: ['restic', 'rclone', 'borg', ...(wantsCluster(args) ? ['distcp'] : [])], commands: [['bench/main.ts', ...args]] }),
   typecheck: (args) => ({ needs: [], commands: typeCheck.map((command) => [...command, ...args]) }),
 };
 

@@ -33,6 +33,10 @@ export const tools = {
   // What the bench compares with.
   restic: go('restic', 'github.com/restic/restic/cmd/restic@v0.18.1'),
   rclone: go('rclone', 'github.com/rclone/rclone@v1.76.0'),
+  distcp: () => ({
+    title: 'DistCp', version: 'hadoop-distcp 3.5.0', installer: 'mvn',
+    command: (folder) => ['mvn', ['-q', '-B', 'dependency:copy', '-Dartifact=org.apache.hadoop:hadoop-distcp:3.5.0', `-DoutputDirectory=${folder}`]],
+  }),
   borg: () => ({
     title: 'borg', version: 'borgbackup==1.4.5 in a venv', installer: 'venv',
     // Made where it stays: a venv does not like to be moved.
@@ -41,4 +45,4 @@ export const tools = {
 };
 
 /** Folder of a tool below the tools folder. */
-export const toolFolderNames = { node: 'node', temporal: 'temporal', testServer: 'temporal-test-server', postgres: 'postgres', openssh: 'openssh', paramiko: 'paramiko', hadoop: 'hadoop', seaweedfs: 'seaweedfs', s3proxy: 's3proxy', restic: 'restic', rclone: 'rclone', borg: 'borg' };
+export const toolFolderNames = { node: 'node', temporal: 'temporal', testServer: 'temporal-test-server', postgres: 'postgres', openssh: 'openssh', paramiko: 'paramiko', hadoop: 'hadoop', seaweedfs: 'seaweedfs', s3proxy: 's3proxy', restic: 'restic', rclone: 'rclone', distcp: 'distcp', borg: 'borg' };

@@ -43,6 +43,8 @@ export function largeCorpus(folder: string, { largeFiles, largeBytes }: Scale): 
       fs.closeSync(fd);
     }
   });
+  // A change must be one, also after an earlier bench made its own.
+  const salt = Date.now() % 1_000_000;
   const pieces = Math.max(4, Math.round((largeFiles * largeBytes) / 100 / blockBytes));
   return {
     name: 'large', folder, oneFile: names[1]!,
@@ -50,7 +52,7 @@ export function largeCorpus(folder: string, { largeFiles, largeBytes }: Scale): 
       for (let piece = 0; piece < pieces; piece++) {
         const fd = fs.openSync(join(folder, names[piece % names.length]!), 'r+');
         const block = Buffer.alloc(blockBytes);
-        sampleText(piece, 1000 * (round + 1) + piece, noise)(block);
+        sampleText(piece, salt + 1000 * (round + 1) + piece, noise)(block);
         const step = largeBytes / (Math.ceil(pieces / names.length) + 1);
         fs.writeSync(fd, block, 0, blockBytes, Math.floor(step * (Math.floor(piece / names.length) + 0.3 + round * 0.1)));
         fs.closeSync(fd);
@@ -63,6 +65,7 @@ export function largeCorpus(folder: string, { largeFiles, largeBytes }: Scale): 
 /** Many small files in folders, made once. */
 export function smallCorpus(folder: string, { smallFiles, smallFolders }: Scale): Corpus {
   const nameOf = (i: number): string => `d${String(i % smallFolders).padStart(3, '0')}/part-${String(i).padStart(6, '0')}`;
+  const salt = Date.now() % 1_000_000;
   const sizeOf = (i: number): number => 1024 + ((i * 7919) % 15_800);
   const write = (i: number, seed: number): number => {
     const bytes = Buffer.alloc(sizeOf(i));
@@ -80,8 +83,8 @@ export function smallCorpus(folder: string, { smallFiles, smallFolders }: Scale)
       const of = (share: number): number => Math.round(smallFiles * share);
       const step = Math.floor(smallFiles / of(0.008));
       let bytes = 0;
-      for (let i = 0; i < of(0.008); i++) bytes += write((i * step + round * 3 + 1) % smallFiles, 1_000_000 * (round + 1) + i);
-      for (let i = 0; i < of(0.0012); i++) bytes += write(smallFiles + round * of(0.0012) + i, 2_000_000 * (round + 1) + i);
+      for (let i = 0; i < of(0.008); i++) bytes += write((i * step + round * 3 + 1) % smallFiles, salt + 1_000_000 * (round + 1) + i);
+      for (let i = 0; i < of(0.0012); i++) bytes += write(smallFiles + round * of(0.0012) + i, salt + 2_000_000 * (round + 1) + i);
       for (let i = 0; i < of(0.0008); i++) fs.rmSync(join(folder, nameOf((i * step * 9 + round * 3 + 2) % smallFiles)), { force: true });
       return bytes;
     },

@@ -141,6 +141,29 @@ describe('an operator', () => {
     });
   });
 
+  it('goes on under new limits although its shards failed for a while instead of stopping', async () => {
+    let changed = false;
+    const scripted = scriptedActivities({ copyShard: () => (changed ? undefined : untilCancelled().catch(() => { throw failure('E_DESTINATION_UNREACHABLE', 'away', true); })) });
+    await lab.during(scripted.activities, async () => {
+      const handle = await start();
+      await until(async () => scripted.calls.filter((each) => each === 'copyShard').length >= 4);
+      await handle.executeUpdate(updates.limit, { args: [{ parallel: 1 }] });
+      changed = true;
+      expect(((await handle.result()) as BackupOutcome).outcome).toBe('sealed');
+    });
+  });
+
+  it('is cancelled, and not failed, where a shard failed for a while instead of stopping', async () => {
+    const scripted = scriptedActivities({ copyShard: () => untilCancelled().catch(() => { throw failure('E_DESTINATION_UNREACHABLE', 'away', true); }) });
+    await lab.during(scripted.activities, async () => {
+      const handle = await start();
+      await until(async () => scripted.calls.filter((each) => each === 'copyShard').length >= 4);
+      await handle.cancel();
+      await expect(handle.result()).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
+    });
+    expect([...scripted.world.handles]).toEqual([]);
+  });
+
   it('is refused senseless limits', async () => {
     const scripted = scriptedActivities({ copyShard: () => untilCancelled() });
     await lab.during(scripted.activities, async () => {

@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-const withServers = ['test/lab/**/*.test.ts', 'test/servers/**/*.test.ts', 'test/journeys/**/*.test.ts'];
+// What needs servers, or minutes.
+const withServers = ['test/lab/**/*.test.ts', 'test/servers/**/*.test.ts', 'test/journeys/**/*.test.ts', 'test/workflows/everyRefusal.test.ts'];
 
 export default defineConfig({
   test: {

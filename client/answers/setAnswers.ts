@@ -17,7 +17,10 @@ export const setAnswers = {
     sources: z.array(object({ source: text, instance: text, kind: z.enum(['full', 'incremental']), files: count, entries: count, bytes, storedBytes: bytes, gaps: count })),
     totals: object({ entries: count, files: count, bytes, storedBytes: bytes, gaps: count }),
   }),
-  'set verify': document({ setId: text, level, ok: z.boolean(), checkedObjects: count, checkedBytes: bytes, damage: z.array(object({ object: text, kind: text, entries: z.array(text) })) }),
+  'set verify': z.union([
+    document({ setId: text, level, ok: z.boolean(), checkedObjects: count, checkedBytes: bytes, damage: z.array(object({ object: text, kind: text, entries: z.array(text) })) }),
+    document({ setId: text, level, runId: text, outcome: z.literal('running') }).describe('with --detach'),
+  ]),
   'set extract': document({ setId: text, entries: count, files: count, bytes, failed: z.array(object({ key: text, reason: text })).max(100), failedTotal: count }),
   reap: document({
     dryRun: z.boolean(), found: z.array(leftover), removed: z.array(leftover),

@@ -145,6 +145,9 @@ describe('an answer has the form that is promised', () => {
     await ask(['set', 'show', setId, '--destination', 'vault']);
     await ask(['set', 'verify', setId, '--destination', 'vault', '--level', 'content']);
     expect((await ask<{ sets: object[] }>(['set', 'list', '--destination', 'vault'])).sets.at(-1)).toMatchObject({ setId, verified: 'content', state: 'verified' });
+    const { runId } = await ask<{ runId: string }>(['set', 'verify', setId, '--destination', 'vault', '--level', 'content', '--detach']);
+    expect(await ask(['run', 'watch', runId])).toMatchObject({ setId, ok: true, level: 'content' });
+    await refused(['set', 'verify', setId, '--destination', join(folder, 'vault'), '--detach'], 2, 'E_USAGE');
     await ask(['set', 'extract', setId, 'hdfs', '/data/bulk', '--to', join(folder, 'out'), '--destination', 'vault']);
     const plan = ['restoration', 'plan', setId, '--destination', 'vault', '--to', 'prod', '--source', 'dbservice'];
     const { planId, digest } = await ask<{ planId: string; digest: string }>(plan);

@@ -6,6 +6,8 @@ import { bytesText, pairsText } from '../format.ts';
 import { interruptible } from '../interruptible.ts';
 import { option } from '../option.ts';
 import type { Noun } from '../program.ts';
+import type { LocatedSet } from '../../locateSet.ts';
+import { withEngine } from '../withEngine.ts';
 import { notBuilt } from './notBuilt.ts';
 
 /** Where the sets are: with a folder, nothing else is needed; no engine, no configuration. */
@@ -60,10 +62,11 @@ export const setCommands: Noun = {
     {
       usage: 'verify <set>',
       description: 'Check a set against its manifest; exit code 3 when something is damaged',
-      options: [...where(), option('--level <level>', 'presence: objects are there; stored: their digests; content: every byte, opened').choices(['presence', 'stored', 'content']).default('stored')],
+      options: [...where(), option('--level <level>', 'presence: objects are there; stored: their digests; content: every byte, opened').choices(['presence', 'stored', 'content']).default('stored'), option('--detach', 'let a worker of the set\'s cluster do it, as a run that survives restarts, and return its id at once')],
       examples: ['set verify 20261124T010000Z-1a2b3c4d --destination vault --level content', 'set verify 20261124T010000Z-1a2b3c4d --destination /backup --key-file key --output json'],
       async action(context, [setId = ''], options) {
         await using opened = await locate(context, options, setId);
+        if (options['detach'] === true) return await startVerification(context, opened, options['level'] as VerificationLevel);
         const [{ verifySet }, { writeProof }, { createFramePool }] = await Promise.all([import('../../../backupset/verifySet.ts'), import('../../../backupset/proofs.ts'), import('../../../backupset/framePool.ts')]);
         await using pool = createFramePool({ threads: 2 });
         let saidMs = Date.now();
@@ -112,6 +115,17 @@ export const setCommands: Noun = {
     notBuilt('expire', 'Delete what retention no longer wants', ['set expire', 'set expire --output json'], 'set expire'),
   ],
 };
+
+/** Where the set is must have a name, and its cluster a worker. */
+async function startVerification(context: CommandContext, { destination, set }: LocatedSet, level: VerificationLevel): Promise<void> {
+  await withEngine(context, async (engine, config) => {
+    if (config.destinations[destination] === undefined) throw new Failure('E_USAGE', `${destination} is not a destination of the configuration`, { hint: 'a worker knows those only; without --detach a folder will do' });
+    if (config.clusters[set.cluster] === undefined) throw new Failure('E_CONFIG', `the configuration has no cluster ${set.cluster}, whose worker would do it`, { hint: 'without --detach no cluster is needed' });
+    const { startVerify } = await import('../../startRun.ts');
+    const runId = await startVerify(engine, { cluster: set.cluster, destination, setId: set.setId, level });
+    await context.output.result({ setId: set.setId, level, runId, outcome: 'running' }, () => `${runId}\nfollow it: mrs-backup run watch ${runId}`);
+  });
+}
 
 async function locate(context: CommandContext, options: Readonly<Record<string, unknown>>, setId: string) {
   const { locateSet } = await import('../../locateSet.ts');

@@ -1,11 +1,23 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 // What needs servers, or minutes.
 const withServers = ['test/lab/**/*.test.ts', 'test/servers/**/*.test.ts', 'test/journeys/**/*.test.ts', 'test/workflows/everyRefusal.test.ts'];
 
+/** The longest first, so that none is left alone at the end. */
+const longest = ['journeys/destinations', 'workflows/everyRefusal', 'journeys/kills', 'servers/pairs', 'journeys/commands', 'journeys/reap', 'journeys/damageAndSteering', 'journeys/sources', 'workflows/backup'];
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification): number => longest.findIndex((name) => moduleId.endsWith(`${name}.test.ts`));
+    const rank = (file: TestSpecification): number => (place(file) < 0 ? longest.length : place(file));
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+  }
+}
+
 export default defineConfig({
   test: {
     pool: 'forks',
+    sequence: { sequencer: LongestFirst },
     projects: [
       { test: { name: 'fast', pool: 'forks', include: ['test/**/*.test.ts'], exclude: withServers, maxWorkers: 2, testTimeout: 60_000, hookTimeout: 60_000 } },
       // Real servers: few at a time, and patience with them.

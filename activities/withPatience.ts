@@ -2,8 +2,8 @@ import { Context } from '@temporalio/activity';
 import { Failure } from '../contracts/failure.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 
-/** The pauses of the workflows' retries: 1 s, doubled up to 30 s. */
-const longestPauseMs = 30_000;
+/** The pauses of the workflows' retries: 1 s, doubled up to 10 s. */
+const longestPauseMs = 10_000;
 
 /**
  * Work on one of several destinations. When one stays away longer than the task's patience, its failure says `givenUp` and is not tried again,

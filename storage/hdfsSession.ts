@@ -48,8 +48,16 @@ export class HdfsSession implements StorageSession {
       await this.#assertRoot(signal);
     } catch (error) {
       await this.#discard(temporary);
-      throw error;
+      throw signal?.aborted === true ? error : await this.#orFull(error, expected.length, what);
     }
+  }
+
+  /** A DataNode that may not go on closes the connection, often before its reason is heard: the quota is asked then. */
+  async #orFull(error: unknown, length: number, what: string): Promise<unknown> {
+    if (!(error instanceof Failure && error.code === 'E_DESTINATION_UNREACHABLE')) return error;
+    const quota = await this.#hdfs.quotaUsage(this.#parts.root).catch(() => undefined);
+    if (quota === undefined || quota.spaceQuota < 0 || quota.spaceConsumed + length * this.#parts.replication <= quota.spaceQuota) return error;
+    return new Failure('E_DESTINATION_FULL', `the space quota of ${quota.spaceQuota} bytes leaves no room for ${what}`, { cause: error });
   }
 
   async *get(key: string, range?: ByteRange, signal?: AbortSignal): AsyncGenerator<Uint8Array> {

@@ -2,7 +2,7 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { ClusterActivities, ControlActivities } from '../contracts/activities.ts';
 import { clusterQueue, controlQueue } from '../contracts/names.ts';
 
-const retry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' } as const;
+const retry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10s' } as const;
 
 /** A dead worker is noticed after this; every activity beats by itself (see activities/interceptor). */
 const heartbeatTimeout = '10s';

@@ -183,7 +183,7 @@ describe('a destination or source that is configured wrongly', () => {
     const snapshots = await snapshotsOf(a, '/data');
     const expected: Record<string, [exit: number, code: string, hint: RegExp]> = {
       file: [4, 'E_DESTINATION_PATH', /check the path/], missing: [4, 'E_DESTINATION_PATH', /check the path/], denied: [4, 'E_DESTINATION_DENIED', /user/],
-      encrypted: [2, 'E_KEY', /key reference/], 'locked-out': [4, 'E_PREFLIGHT', /password|user/],
+      encrypted: [2, 'E_KEY', /passphrase/], 'locked-out': [4, 'E_PREFLIGHT', /password|user/],
     };
     const answers = await Promise.all(Object.keys(expected).map(async (task) => [task, await journey.product.run('task', 'run', task, '--output', 'json', '--quiet')] as const));
     for (const [task, answer] of answers) {

@@ -9,7 +9,6 @@ import { checkShard } from '../transfer/checkShard.ts';
 import { copyShard } from '../transfer/copyShard.ts';
 import type { OpenDestination } from '../transfer/openDestination.ts';
 import { planShards } from '../transfer/planShards.ts';
-import { rateLimit } from '../transfer/rateLimit.ts';
 import { copyFolder } from '../transfer/stagingKeys.ts';
 import { connectSource } from './connectSource.ts';
 import type { ActivityDependencies } from './dependencies.ts';
@@ -32,7 +31,7 @@ export function copyActivities(deps: ActivityDependencies): Pick<ClusterActiviti
       await using _source = source;
       await using opened = await openAll(deps, copy);
       let known = { entries: 0, files: 0, bytes: 0, readBytes: 0, storedBytes: 0 };
-      const wait = rateLimit(limits.bandwidth, signal());
+      const wait = deps.rates.of(copy.run.runKey, limits.bandwidth, signal());
       // Bytes: what was read, or more where content is referenced instead of read.
       const tell = () => beat({ entries: known.entries, files: known.files, bytes: Math.max(known.readBytes, known.bytes), storedBytes: known.storedBytes });
       return await copyShard({
@@ -52,7 +51,7 @@ export function copyActivities(deps: ActivityDependencies): Pick<ClusterActiviti
     }),
     checkShard: (copy, shard, limits: Limits) => patiently(copy, async () => {
       await using opened = await openAll(deps, copy);
-      return await checkShard({ folder: folderOf(copy), shard, destinations: opened.destinations, pool: deps.pool, signal: signal(), took: rateLimit(limits.bandwidth, signal()) });
+      return await checkShard({ folder: folderOf(copy), shard, destinations: opened.destinations, pool: deps.pool, signal: signal(), took: deps.rates.of(copy.run.runKey, limits.bandwidth, signal()) });
     }),
     buildIndex: (copy, plan, destination) => patiently(copy, async () => {
       const { session: source } = await connectSource(deps, copy.ref.cluster, copy.ref.source, copy.ref.instance);

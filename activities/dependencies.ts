@@ -3,6 +3,7 @@ import type { DataSource } from '../components/dataSource.ts';
 import type { Config } from '../config/config.ts';
 import type { SecretReader } from '../contracts/secretReader.ts';
 import type { StorageDriver } from '../storage/storageDriver.ts';
+import type { RateLimits } from '../transfer/rateLimit.ts';
 
 /** What activities are made from; put together in worker/. */
 export interface ActivityDependencies {
@@ -12,6 +13,7 @@ export interface ActivityDependencies {
   readonly sources: readonly DataSource[];
   readonly drivers: readonly StorageDriver[];
   readonly pool: FramePool;
+  readonly rates: RateLimits;
   /** Frames encoded at once, per shard. */
   readonly ahead: number;
   /** Large temporary files of this worker. */

@@ -8,7 +8,6 @@ import { Failure } from '../contracts/failure.ts';
 import { restoreTarget } from '../restoration/restoreTarget.ts';
 import { compareShard } from '../transfer/compareShard.ts';
 import { planRestoreShards } from '../transfer/planRestoreShards.ts';
-import { rateLimit } from '../transfer/rateLimit.ts';
 import type { RestoreContext } from '../transfer/restoreContext.ts';
 import { restoreShard } from '../transfer/restoreShard.ts';
 import { restoreFolder } from '../transfer/stagingKeys.ts';
@@ -77,7 +76,7 @@ async function open(deps: ActivityDependencies, task: RestoreTask, limits: Limit
   const signal = Context.current().cancellationSignal;
   const context: RestoreContext = {
     target: session, where: restoreTarget(step, task, await readDescription(repository, manifest, part)), repository,
-    folder: restoreFolder(task.run.runKey, step.source, step.fromInstance, step.name), pool: deps.pool, signal, took: rateLimit(limits.bandwidth, signal),
+    folder: restoreFolder(task.run.runKey, step.source, step.fromInstance, step.name), pool: deps.pool, signal, took: deps.rates.of(task.run.runKey, limits.bandwidth, signal),
     progress: (done) => beat({ ...done, files: done.entries }),
   };
   const owned = stack.move();

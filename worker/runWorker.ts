@@ -10,6 +10,7 @@ import { loadConfig } from '../config/loadConfig.ts';
 import { createSecretReader } from '../config/secrets.ts';
 import { clusterQueue, controlQueue } from '../contracts/names.ts';
 import type { AnyDriver } from '../storage/drivers.ts';
+import { createRateLimits } from '../transfer/rateLimit.ts';
 import { readEngineRecord } from './engine.ts';
 import { engineState } from './engineState.ts';
 import { productVersion } from './productVersion.ts';
@@ -55,7 +56,7 @@ export async function runWorker(options: WorkerParts): Promise<never> {
   const activities = createActivities({
     config: read,
     secrets: (from) => createSecretReader(from.folder),
-    sources, drivers, pool, ahead: threads + 2, version: productVersion,
+    sources, drivers, pool, rates: createRateLimits(), ahead: threads + 2, version: productVersion,
     scratchFolder: join(stateFolder, 'scratch'),
     held: (cluster, instance) => heldOf(`${cluster}/${instance}`),
   });

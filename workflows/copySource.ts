@@ -81,7 +81,7 @@ async function copyShards(copy: CopyTask, start: CopyState & { readonly plan: Co
   const enough = () => workflowInfo().continueAsNewSuggested || startedHere >= (input.shardsPerRun ?? Infinity);
   const next = await slidingWindow(start.nextShard, start.plan.shards, width, async (shard) => {
     startedHere += 1;
-    const result = await steered(steer, (limits) => copyAndCheck(copy, shard, share(limits)));
+    const result = await steered(steer, (limits) => copyAndCheck(copy, shard, limits));
     state = { ...state, done: add(state.done, result) };
     keep(state);
     setCurrentDetails(`${state.done.shards} of ${start.plan.shards} shards, ${state.done.files} files, ${state.done.bytes} bytes`);
@@ -90,11 +90,6 @@ async function copyShards(copy: CopyTask, start: CopyState & { readonly plan: Co
   keep(state);
   if (next < start.plan.shards) await continueAsNew<typeof copySource>({ ...input, steering: steer.now, soFar: state });
   return state;
-}
-
-/** A shard's part of the bandwidth. */
-function share(limits: Limits): Limits {
-  return limits.bandwidth === null ? limits : { ...limits, bandwidth: limits.bandwidth / limits.parallel };
 }
 
 async function copyAndCheck(copy: CopyTask, shard: number, limits: Limits): Promise<ShardCopied> {

@@ -74,7 +74,7 @@ async function performShards(stage: Stage, input: RestoreSourceInput, start: Res
   let state = start;
   const next = await slidingWindow(start.next, count, width, async (index) => {
     const shard = stage === 'settle' ? count - 1 - index : index;
-    const add = await steered(steer, (limits) => performShard(stage, task, shard, share(limits)));
+    const add = await steered(steer, (limits) => performShard(stage, task, shard, limits));
     state = add(state);
     keep(state);
     setCurrentDetails(`${stage}: ${state.entries} of ${shards.entries} entries, ${state.bytes} of ${shards.bytes} bytes`);
@@ -93,10 +93,6 @@ async function performShard(stage: Stage, task: RestoreTask, shard: number, limi
   const result = await activities.restoreShard(task, stage as RestoreShardPhase, shard, limits);
   if (stage === 'settle') return (state) => state;
   return (state) => ({ ...state, entries: state.entries + result.entries, bytes: state.bytes + result.bytes, missing: state.missing + result.missing, missingNames: [...state.missingNames, ...result.missingNames].slice(0, mostNames) });
-}
-
-function share(limits: Limits): Limits {
-  return limits.bandwidth === null ? limits : { ...limits, bandwidth: limits.bandwidth / limits.parallel };
 }
 
 function resultOf(task: RestoreTask, state: RestoreState): RestoredSource {

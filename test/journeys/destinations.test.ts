@@ -35,7 +35,7 @@ beforeAll(async () => {
     });
     const hdfs = { source: 'hdfs', instance: 'hacluster', paths: ['/bulk'] };
     const little = { ...hdfs, paths: ['/data'] };
-    const task = (cluster: string, source: object, destinations: string[], more = {}) => ({ cluster, sources: [source], destinations, limits: { bandwidth: '80MB/s' }, ...more });
+    const task = (cluster: string, source: object, destinations: string[], more = {}) => ({ cluster, sources: [source], destinations, limits: { bandwidth: '20MB/s' }, ...more });
     for (const name of ['small', 'locked', 'pulled', 'remote', 'quota']) config.tasks[name] = task('prod', hdfs, [name]);
     for (const name of ['denied', 'file', 'missing', 'encrypted', 'inCluster']) config.tasks[name] = task('prod', little, [name]);
     config.tasks['both'] = task('prod', hdfs, ['first', 'second'], { policy: { patience: '5s' } });

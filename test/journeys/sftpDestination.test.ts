@@ -19,7 +19,7 @@ beforeAll(async () => {
     destinations['strange'] = { ...server, path: 'strange', hostKey: `SHA256:${'A'.repeat(43)}` };
     const task = { cluster: 'prod', sources: [{ source: 'dbservice', databases: ['hivemeta'] }], policy: { incremental: false } };
     // Slow, so that something can happen in the middle.
-    tasks['slow'] = { ...task, destinations: ['onsftp'], limits: { bandwidth: '1MB/s' } };
+    tasks['slow'] = { ...task, destinations: ['onsftp'], limits: { bandwidth: '250KB/s' } };
     for (const destination of ['small', 'strange']) tasks[destination] = { ...task, destinations: [destination] };
   });
   data = sftpFiles(journey.lab.place('sftp')).data;

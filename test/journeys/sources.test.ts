@@ -21,7 +21,7 @@ let hdfs: WebHdfs;
 beforeAll(async () => {
   journey = await openJourney(['hdfs-a', 'dbservice'], async (config) => {
     const hdfsOf = (path: string) => ({ source: 'hdfs', instance: 'hacluster', paths: [path] });
-    const task = (...sources: object[]) => ({ cluster: 'prod', sources, destinations: ['vault'], limits: { bandwidth: '30MB/s' } });
+    const task = (...sources: object[]) => ({ cluster: 'prod', sources, destinations: ['vault'], limits: { bandwidth: '8MB/s' } });
     for (const name of ['bulk', 'open', 'gaps', 'names']) config.tasks[name] = task(hdfsOf(`/${name}`));
     config.tasks['tables'] = task({ source: 'dbservice', databases: ['oozie'] });
     config.tasks['mixed'] = task(hdfsOf('/data'), { source: 'dbservice', databases: ['huemeta'] });

@@ -11,6 +11,7 @@ import { drivers } from '../../storage/drivers.ts';
 import { localDir } from '../../storage/localDir.ts';
 import { MemoryService } from '../components/memorySource.ts';
 import { noise } from '../format/sampleSet.ts';
+import { createRateLimits } from '../../transfer/rateLimit.ts';
 
 export type Activities = ControlActivities & ClusterActivities;
 
@@ -38,7 +39,7 @@ export async function openRealWorld(pool: FramePool, like?: RealWorld): Promise<
   }
   const activities = createActivities({
     config: async () => configOf(folder), secrets: () => async () => { throw new Error('there are no secrets here'); },
-    sources: [memorySource(services)], drivers, pool, ahead: 2, scratchFolder: join(folder, 'scratch'), held: () => new Map(), version: 'test',
+    sources: [memorySource(services)], drivers, pool, rates: createRateLimits(), ahead: 2, scratchFolder: join(folder, 'scratch'), held: () => new Map(), version: 'test',
   });
   return {
     activities, folderOf,

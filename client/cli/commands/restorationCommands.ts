@@ -81,8 +81,12 @@ export const restorationCommands: Noun = {
         const runId = workflowIds.restore(given.planId);
         await withEngine(context, async (engine) => {
           const [{ approveRestoration }, { showRun }] = await Promise.all([import('../../steerRun.ts'), import('../../runView.ts')]);
-          if ((await planExists(engine, given.planId, showRun)).closedAt === null) {
-            const plan = await openPlan(engine, given.planId);
+          // An approved one may end at any moment: then there is only its result to show.
+          const plan = await openPlan(engine, given.planId).catch(async (error: unknown) => {
+            if ((await planExists(engine, given.planId, showRun)).closedAt === null) throw error;
+            return undefined;
+          });
+          if (plan !== undefined) {
             refuseOther(plan, given.digest);
             if (plan.refused !== undefined) throw new Failure(plan.refused.code, plan.refused.reason, { details: { planId: plan.planId } });
             if (!plan.approved && options['yes'] !== true) throw new Failure('E_APPROVAL', `the plan ${given.planId} waits for approval`, { hint: `mrs-backup restoration approve ${name}, or run it with --yes`, details: { planId: plan.planId, digest: plan.digest } });

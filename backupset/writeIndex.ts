@@ -6,7 +6,7 @@ import type { FramePool } from './framePool.ts';
 import { formatEntry, rootOf, writeTwoFrames, type ShardSummary, type TableRef } from './indexFormat.ts';
 import { formatVersion } from './jsonObject.ts';
 import type { IndexedEntry } from './piece.ts';
-import { openIndex } from './readIndex.ts';
+import { openIndex, type SourceIndex } from './readIndex.ts';
 import type { Repository } from './repository.ts';
 
 const mostEntries = 4096;
@@ -48,11 +48,21 @@ export async function writeIndex(repository: Repository, pool: FramePool, input:
   const removed = await Peek.of(input.removed, (key) => key);
   const puts = await Peek.of(input.puts, (entry) => entry.key);
   const writer = new ShardWriter(repository, pool, bad, input.signal);
+  try {
+    await merge(parent, puts, removed, writer, input.signal);
+    return await writer.finish();
+  } finally {
+    await writer.ended();
+  }
+}
+
+/** Hands the writer every entry that is there afterwards, in order, and shards without a change as they are. */
+async function merge(parent: SourceIndex | undefined, puts: Peek<IndexedEntry>, removed: Peek<string>, writer: ShardWriter, signal: AbortSignal | undefined): Promise<void> {
   const shards = parent?.shards() ?? [];
   let gone: string | undefined;
   for (let position = 0; position < shards.length; position++) {
     const shard = shards[position]!;
-    input.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     // New entries before the shard.
     while (puts.head !== undefined && compareKeys(puts.head.key, shard.first) < 0) await writer.add(await puts.take());
     gone = await skipRemovals(removed, gone, shard.first);
@@ -63,7 +73,7 @@ export async function writeIndex(repository: Repository, pool: FramePool, input:
       await writer.reuse(shard);
       continue;
     }
-    for (const entry of await parent!.load(position, input.signal)) {
+    for (const entry of await parent!.load(position, signal)) {
       while (puts.head !== undefined && compareKeys(puts.head.key, entry.key) < 0) await writer.add(await puts.take());
       gone = await skipRemovals(removed, gone, entry.key);
       if (puts.head?.key === entry.key) await writer.add(await puts.take());
@@ -71,7 +81,6 @@ export async function writeIndex(repository: Repository, pool: FramePool, input:
     }
   }
   while (puts.head !== undefined) await writer.add(await puts.take());
-  return await writer.finish();
 }
 
 /** The removal that may cover `key`: the one before it, unless an earlier one covers more. */
@@ -158,6 +167,11 @@ class ShardWriter {
   async reuse(shard: ShardSummary): Promise<void> {
     this.#done.push(shard);
     this.#reused += 1;
+  }
+
+  /** Nothing is on its way any more, whatever became of it. */
+  async ended(): Promise<void> {
+    await Promise.allSettled(this.#writes);
   }
 
   async finish(): Promise<WrittenIndex> {

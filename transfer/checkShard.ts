@@ -1,3 +1,4 @@
+import { allEnded } from '../contracts/allEnded.ts';
 import { compareObject } from '../backupset/compareObject.ts';
 import type { FramePool } from '../backupset/framePool.ts';
 import { packKey } from '../backupset/packKey.ts';
@@ -20,7 +21,7 @@ export interface CheckContext {
  * everything was right.
  */
 export async function checkShard(context: CheckContext): Promise<boolean> {
-  const verdicts = await Promise.all(context.destinations.map((each) => checkAt(each, context)));
+  const verdicts = await allEnded(context.destinations.map((each) => checkAt(each, context)));
   return verdicts.every(Boolean);
 }
 

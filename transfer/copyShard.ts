@@ -1,5 +1,6 @@
 import type { Handle } from '../contracts/handle.ts';
 import type { ShardCopied } from '../contracts/activities.ts';
+import { allEnded } from '../contracts/allEnded.ts';
 import { Failure } from '../contracts/failure.ts';
 import { compareObject } from '../backupset/compareObject.ts';
 import type { FramePool } from '../backupset/framePool.ts';
@@ -86,7 +87,7 @@ export async function copyShard(context: CopyContext): Promise<ShardCopied> {
   }
   // Not after a failure: what was given up may still be on its way out of it.
   stream.free();
-  await Promise.all(destinations.map(async (each, index) => {
+  await allEnded(destinations.map(async (each, index) => {
     const summary: ShardDone = { ...totals, receipts, unchecked: unchecked[index]! };
     await writeLines(each.repository, pool, shardDoneKey(folder, shard), [summary], signal);
   }));
@@ -126,7 +127,7 @@ function count(totals: ShardCopied, cut: CutPack, lines: readonly PlanLine[]): S
 
 /** Stores the packs of a cut at all destinations and reads them back, while the next pack is made; then their receipts. */
 async function storeCut(context: CopyContext, cut: CutPack, number: number, totals: ShardCopied, unchecked: readonly number[][]): Promise<void> {
-  await Promise.all(context.destinations.map(async (destination, index) => {
+  await allEnded(context.destinations.map(async (destination, index) => {
     const pack = cut.packs[index] ?? null;
     if (pack !== null) {
       const key = packKey(pack.digest);

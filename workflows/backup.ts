@@ -3,7 +3,7 @@ import type { BackupPlan, CopyTask, FoundParent, PlannedSource, RunRef } from '.
 import type { Handle } from '../contracts/handle.ts';
 import { handleNames, workflowIds } from '../contracts/names.ts';
 import type { BackupOutcome, BackupRequest, DestinationRef, ParentRef, RunFailure, SourceOutcome } from '../contracts/run.ts';
-import { allEnded } from './allEnded.ts';
+import { allEnded } from '../contracts/allEnded.ts';
 import { copySource, type CopySourceResult } from './copySource.ts';
 import { holdInstance } from './holdInstance.ts';
 import { setSearchAttributes } from './setSearchAttributes.ts';
@@ -87,7 +87,9 @@ async function preflight(plan: BackupPlan): Promise<{ readonly found: readonly F
       return { name, failure: failureOf(error, name) };
     }
   });
-  const [destinations] = await Promise.all([allEnded(checked), allEnded(plan.sources.map((ref) => preflightSource(ref)))]);
+  const sources = plan.sources.map((ref) => preflightSource(ref));
+  await allEnded<unknown>([...checked, ...sources]);
+  const destinations = await allEnded(checked);
   for (const each of destinations) {
     if (each.failure !== undefined) absent.push(each);
     else found.push(each);

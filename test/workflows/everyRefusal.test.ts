@@ -33,5 +33,5 @@ describe.each(workflowTypes)('%s', (type) => {
     const problems: string[] = [];
     for (const harm of casesOf(type)) problems.push(...(await steps.problemsOf(type, harm)));
     expect(problems).toEqual([]);
-  }, 120_000);
+  }, 300_000);
 });

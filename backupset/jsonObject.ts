@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { z } from 'zod';
 import { Failure } from '../contracts/failure.ts';
-import type { StorageSession } from '../storage/storageDriver.ts';
+import type { PutExpectation, StorageSession } from '../storage/storageDriver.ts';
 import { canonicalJson } from './canonicalJson.ts';
 
 /** The major version of everything this product writes; see the change list in docs/format.md. */
@@ -58,9 +58,14 @@ export function parseChecked<T extends { readonly checksum: string }>(text: Uint
 
 /** Stores JSON under a key. Returns what it weighs. */
 export async function putJson(session: StorageSession, key: string, value: unknown, signal?: AbortSignal): Promise<{ readonly digest: string; readonly length: number }> {
+  const { body, expected } = jsonBody(value);
+  await session.put(key, body, expected, signal);
+  return { digest: expected.sha256, length: expected.length };
+}
+
+/** A document as it is stored. */
+export function jsonBody(value: unknown): { readonly body: readonly Uint8Array[]; readonly expected: PutExpectation } {
   // No line end: a document that lost its last byte is then no document.
   const bytes = Buffer.from(JSON.stringify(value, undefined, 1));
-  const digest = hash('sha256', bytes);
-  await session.put(key, [bytes], { length: bytes.length, sha256: digest }, signal);
-  return { digest, length: bytes.length };
+  return { body: [bytes], expected: { length: bytes.length, sha256: hash('sha256', bytes) } };
 }

@@ -5,7 +5,7 @@ import { Failure } from '../contracts/failure.ts';
 import type { StorageSession } from '../storage/storageDriver.ts';
 import { cutting } from './cutContent.ts';
 import { maxFrameBytes } from './frame.ts';
-import { digestSchema, formatVersion, parseChecked, putJson, readObject, withChecksum } from './jsonObject.ts';
+import { digestSchema, formatVersion, jsonBody, parseChecked, putJson, readObject, withChecksum } from './jsonObject.ts';
 import { deriveKeys, unwrapDataKey, wrapDataKey, wrappedKeySchema, type RepositoryKey, type RepositoryKeys, type WrappedKey } from './repositoryKey.ts';
 
 export type { RepositoryKey, RepositoryKeys } from './repositoryKey.ts';
@@ -37,12 +37,16 @@ const headerSchema = z.object({
 type Header = z.infer<typeof headerSchema>;
 
 async function putHeader(session: StorageSession, header: Omit<Header, 'checksum'>): Promise<void> {
-  await putJson(session, repositoryKeyName, headerSchema.parse(withChecksum(header)));
+  await putJson(session, repositoryKeyName, checkedHeader(header));
+}
+
+function checkedHeader(header: Omit<Header, 'checksum'>): Header {
+  return headerSchema.parse(withChecksum(header));
 }
 
 /**
  * Opens the repository, and makes it first where there is none. `settleMs`: how long a maker waits before it looks what is there, so that of two
- * who find nothing at the same time both see the later one's.
+ * who find nothing at the same time both see the later one's; where the destination decides itself who makes it, nobody waits.
  * @throws Failure E_FORMAT when there are sets but no repository.json; what openRepository throws.
  */
 export async function createRepository(session: StorageSession, options: { readonly key?: RepositoryKey; readonly packBytes?: number; readonly chunkBytes?: number; readonly settleMs?: number } = {}): Promise<Repository> {
@@ -57,8 +61,12 @@ export async function createRepository(session: StorageSession, options: { reado
       compression: { algorithm: 'zstd', level: 3 },
       encryption: options.key === undefined ? null : { algorithm: 'AES-256-GCM', keys: [await wrapDataKey(randomBytes(32), options.key, repositoryId)] },
     };
-    await putHeader(session, header);
-    await sleep(options.settleMs ?? 0);
+    const { body, expected } = jsonBody(checkedHeader(header));
+    const made = await session.create?.(repositoryKeyName, body, expected);
+    if (made === undefined) {
+      await putHeader(session, header);
+      await sleep(options.settleMs ?? 0);
+    }
   }
   // Read back: another creator may have won.
   return await openRepository(session, options.key);

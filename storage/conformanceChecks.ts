@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { allEnded } from '../contracts/allEnded.ts';
 import { Failure } from '../contracts/failure.ts';
 import type { FailureCode } from '../contracts/failures.ts';
 import { sampleBody, type Sample } from './sampleBody.ts';
@@ -89,14 +90,9 @@ export async function errorOf(promise: Promise<unknown>): Promise<unknown> {
   }
 }
 
-/** Waits for all of them before it throws the first error, so that nothing runs on into the next case. */
-export async function settle(promises: readonly Promise<unknown>[]): Promise<void> {
-  for (const result of await Promise.allSettled(promises)) if (result.status === 'rejected') throw result.reason;
-}
-
 /** Runs it for all, `AT_ONCE` at a time. */
 export async function inBatches<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
-  for (let i = 0; i < items.length; i += AT_ONCE) await settle(items.slice(i, i + AT_ONCE).map(run));
+  for (let i = 0; i < items.length; i += AT_ONCE) await allEnded(items.slice(i, i + AT_ONCE).map(run));
 }
 
 /** Keys below a prefix. */

@@ -1,6 +1,7 @@
+import { allEnded } from '../contracts/allEnded.ts';
 import { compareKeys } from '../contracts/compareKeys.ts';
 import { Failure } from '../contracts/failure.ts';
-import { AT_ONCE, bytesOf, errorOf, expectAbsent, expectFailure, expectObject, inBatches, keysOf, settle, timed, type ConformanceCase, type ConformanceScene } from './conformanceChecks.ts';
+import { AT_ONCE, bytesOf, errorOf, expectAbsent, expectFailure, expectObject, inBatches, keysOf, timed, type ConformanceCase, type ConformanceScene } from './conformanceChecks.ts';
 import { hostileSegments, longSegments } from './hostileSegments.ts';
 import { sampleBody } from './sampleBody.ts';
 import type { ByteRange } from './storageDriver.ts';
@@ -67,7 +68,7 @@ export const readingCases: readonly ConformanceCase[] = [
       const key = (i: number): string => `${folder}${i % 3 === 0 ? `d${i % 30}/` : i % 3 === 1 ? `d${i % 30}-` : ''}${(i * 7919) % listed}.${i}`;
       const sample = sampleBody(3, 'listed');
       for (let i = 0; i < listed; i += AT_ONCE) {
-        await settle(Array.from({ length: Math.min(AT_ONCE, listed - i) }, (_, n) => session.put(key(i + n), sample.body(), sample, signal)));
+        await allEnded(Array.from({ length: Math.min(AT_ONCE, listed - i) }, (_, n) => session.put(key(i + n), sample.body(), sample, signal)));
       }
       let seen = 0;
       let previous = '';

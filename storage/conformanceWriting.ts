@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { errorOf, expectAbsent, expectObject, isFailure, keysOf, refused, roundTrip, settle, timed, type ConformanceCase } from './conformanceChecks.ts';
+import { allEnded } from '../contracts/allEnded.ts';
+import { errorOf, expectAbsent, expectObject, isFailure, keysOf, refused, roundTrip, timed, type ConformanceCase } from './conformanceChecks.ts';
 import { sampleBody } from './sampleBody.ts';
 import type { StorageSession } from './storageDriver.ts';
 
@@ -150,7 +151,7 @@ export const writingCases: readonly ConformanceCase[] = [
           writing = false;
         }
       };
-      await settle([read(), write()]);
+      await allEnded([read(), write()]);
       await expectObject(other, key, versions[1]!, signal);
       return { note: `${reads} whole reads during 10 writes` };
     },
@@ -160,9 +161,23 @@ export const writingCases: readonly ConformanceCase[] = [
     async run({ session, other, prefix, signal }) {
       const key = `${prefix}writers/one`;
       const samples = Array.from({ length: 6 }, (_, i) => sampleBody(300_000 + i, `writer ${i}`));
-      await settle(samples.map((sample, i) => (i % 2 === 0 ? session : other).put(key, sample.body(), sample, signal)));
+      await allEnded(samples.map((sample, i) => (i % 2 === 0 ? session : other).put(key, sample.body(), sample, signal)));
       const length = (await session.stat(key, signal))?.length;
       await expectObject(other, key, samples.find((sample) => sample.length === length) ?? samples[0]!, signal);
+    },
+  },
+  {
+    name: 'of several who create one object, one does',
+    async run({ session, other, prefix, signal }) {
+      const key = `${prefix}created/object`;
+      if (session.create === undefined) return;
+      const samples = Array.from({ length: 6 }, (_, i) => sampleBody(1000 + i, `creator ${i}`));
+      const made = await allEnded(samples.map((sample, i) => (i % 2 === 0 ? session : other).create!(key, sample.body(), sample, signal)));
+      // A file system that cannot decide stores nothing.
+      if (made.every((each) => each === undefined)) return await expectAbsent(other, key, signal);
+      if (made.filter((each) => each === true).length !== 1) throw new Error(`${made.filter((each) => each === true).length} of ${made.length} were told that they made it`);
+      await expectObject(other, key, samples[made.indexOf(true)]!, signal);
+      await other.remove(key, signal);
     },
   },
   {
@@ -187,7 +202,7 @@ export const writingCases: readonly ConformanceCase[] = [
           await again(() => from.remove(`${prefix}folder/deep/${name}`, signal));
         }
       };
-      await settle([turn(session, 'a'), turn(other, 'b')]);
+      await allEnded([turn(session, 'a'), turn(other, 'b')]);
       if ((await keysOf(session, `${prefix}folder/`, signal)).length !== 0) throw new Error('something is left');
       return { note: askedAgain === 0 ? '' : `asked again ${askedAgain} times` };
     },

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../contracts/failure.ts';
-import type { StorageSession } from './storageDriver.ts';
+import type { PutExpectation, StorageSession } from './storageDriver.ts';
+
+type Body = Parameters<StorageSession['put']>[1];
 
 /** A limit of bytes per second that any number of transfers share. */
 export interface Limiter {
@@ -65,6 +67,7 @@ export function throttled(session: StorageSession, limiter: Limiter): StorageSes
   }
   return {
     ...passing(session),
+    ...(session.create === undefined ? {} : { create: (key: string, body: Body, expected: PutExpectation, signal?: AbortSignal) => session.create!(key, slowed(body, signal), expected, signal) }),
     put: (key, body, expected, signal) => session.put(key, slowed(body, signal), expected, signal),
     get: (key, range, signal) => slowed(session.get(key, range, signal), signal),
   };
@@ -112,6 +115,7 @@ export function metered(session: StorageSession, counts: StorageCounts): Storage
   return {
     ...passing(session),
     ...(session.localFile === undefined ? {} : { localFile }),
+    ...(session.create === undefined ? {} : { create: (key: string, body: Body, expected: PutExpectation, signal?: AbortSignal) => call('put', () => session.create!(key, counted('put', body, (chunk) => chunk.length), expected, signal)) }),
     put: (key, body, expected, signal) => call('put', () => session.put(key, counted('put', body, (chunk) => chunk.length), expected, signal)),
     get: (key, range, signal) => stream('get', () => session.get(key, range, signal), (chunk) => chunk.length),
     stat: (key, signal) => call('stat', () => session.stat(key, signal)),

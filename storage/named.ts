@@ -24,6 +24,7 @@ export function named(session: StorageSession, destination: string): StorageSess
   return {
     ...(session.found === undefined ? {} : { found: session.found }),
     ...(session.localFile === undefined ? {} : { localFile: (key: string) => session.localFile!(key) }),
+    ...(session.create === undefined ? {} : { create: (...args: Parameters<NonNullable<StorageSession['create']>>) => told(() => session.create!(...args)) }),
     put: (...args) => told(() => session.put(...args)),
     get: (...args) => toldOf(session.get(...args)),
     stat: (...args) => told(() => session.stat(...args)),

@@ -7,7 +7,8 @@ import { checkedBody } from './checkedBody.ts';
 import { TEMPORARY_FOLDER, encodeKey } from './keyNames.ts';
 import { beginningOf, isOf, temporaryName } from './temporaryName.ts';
 import { listTree, type TreeChild } from './listTree.ts';
-import { ignoreExisting, isAbsence, syncFolder, writeAll } from './posixCalls.ts';
+import { ignoreExisting, isAbsence, renameToNew, syncFolder, writeAll } from './posixCalls.ts';
+import { FOLDER_MODE, PosixFolders } from './posixFolders.ts';
 import { posixFailure, systemErrorName } from './posixFailure.ts';
 import type { RootIdentity } from './rootIdentity.ts';
 import type { ByteRange, PutExpectation, StorageSession, StoredObject, UnfinishedObject } from './storageDriver.ts';
@@ -17,7 +18,6 @@ const READ_BYTES = 1024 * 1024;
 const SWEPT_AT_ONCE = 1000;
 /** Backups hold what their sources protect: nobody but the worker's user reads them. */
 const FILE_MODE = 0o600;
-const FOLDER_MODE = 0o700;
 /** A concurrent `remove` may prune the folder we just made; each round means that somebody else made progress. */
 const PUBLISH_ROUNDS = 20;
 
@@ -46,16 +46,27 @@ export async function openPosixSession(root: string, shown: string, writer?: str
 class PosixSession implements StorageSession {
   readonly #handle: fs.FileHandle;
   readonly #identity: RootIdentity;
-  /** Folders whose own names are known to be on the medium. At most a few hundred in a repository. */
-  readonly #durableFolders = new Set<string>(['']);
+  readonly #folders: PosixFolders;
   readonly localFile = (key: string): string => this.#at(encodeKey(key));
 
   constructor(handle: fs.FileHandle, identity: RootIdentity) {
     this.#handle = handle;
     this.#identity = identity;
+    this.#folders = new PosixFolders((path) => this.#at(path));
   }
 
   async put(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, signal?: AbortSignal): Promise<void> {
+    await this.#store(key, body, expected, (temporary, path) => fs.rename(temporary, path), signal);
+  }
+
+  async create(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, signal?: AbortSignal): Promise<boolean | undefined> {
+    let made: boolean | undefined;
+    await this.#store(key, body, expected, async (temporary, path) => { made = await renameToNew(temporary, path); }, signal);
+    return made;
+  }
+
+  /** @param publish gives the whole temporary file its name; both paths are as the operating system takes them */
+  async #store(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, publish: (temporary: string, path: string) => Promise<void>, signal: AbortSignal | undefined): Promise<void> {
     const path = encodeKey(key);
     const what = this.#what(key);
     signal?.throwIfAborted();
@@ -72,7 +83,7 @@ class PosixSession implements StorageSession {
         await file.close().catch(() => {});
       }
       await this.#assertRoot();
-      await this.#publish(temporary, path, what);
+      await this.#publish(temporary, path, what, publish);
       await this.#assertRoot();
     } catch (error) {
       await fs.unlink(this.#at(temporary)).catch(() => {});
@@ -133,7 +144,7 @@ class PosixSession implements StorageSession {
       if (!isAbsence(error)) throw posixFailure(error, what);
     }
     for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) {
-      this.#durableFolders.delete(folder);
+      this.#folders.forget(folder);
       try {
         await fs.rmdir(this.#at(folder));
       } catch (error) {
@@ -266,18 +277,17 @@ class PosixSession implements StorageSession {
     });
   }
 
-  async #publish(temporary: string, path: string, what: string): Promise<void> {
+  async #publish(temporary: string, path: string, what: string, publish: (temporary: string, path: string) => Promise<void>): Promise<void> {
     const folder = dirname(path) === '.' ? '' : dirname(path);
     for (let round = 1; ; round++) {
       try {
-        await this.#makeFolders(folder);
-        await fs.rename(this.#at(temporary), this.#at(path));
+        await this.#folders.make(folder);
+        await publish(this.#at(temporary), this.#at(path));
         await syncFolder(this.#at(folder));
         return;
       } catch (error) {
         if (systemErrorName(error) !== 'ENOENT') throw posixFailure(error, what);
-        this.#durableFolders.clear();
-        this.#durableFolders.add('');
+        this.#folders.forgetAll();
         await this.#assertRoot();
         await fs.lstat(this.#at(temporary)).catch((cause: unknown) => {
           throw new Failure('E_DESTINATION_UNREACHABLE', `the temporary file of ${what} was removed while it was written`, { cause });
@@ -285,15 +295,5 @@ class PosixSession implements StorageSession {
         if (round >= PUBLISH_ROUNDS) throw posixFailure(error, what);
       }
     }
-  }
-
-  /** Makes a folder and those above it, each with its name on the medium before the next. */
-  async #makeFolders(folder: string): Promise<void> {
-    if (this.#durableFolders.has(folder)) return;
-    const parent = dirname(folder) === '.' ? '' : dirname(folder);
-    await this.#makeFolders(parent);
-    await fs.mkdir(this.#at(folder), { mode: FOLDER_MODE }).catch(ignoreExisting);
-    await syncFolder(this.#at(parent));
-    this.#durableFolders.add(folder);
   }
 }

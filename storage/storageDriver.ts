@@ -80,6 +80,11 @@ export interface StorageSession extends AsyncDisposable {
    */
   put(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, signal?: AbortSignal): Promise<void>;
   /**
+   * Like `put`, but only where there is no object of that key, as the destination itself decides: of several who create it at once, one does.
+   * Absent where no destination of the type can decide. Returns whether it was stored; `undefined`: this one cannot tell, and nothing was stored.
+   */
+  create?(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, signal?: AbortSignal): Promise<boolean | undefined>;
+  /**
    * Bytes of an object, or of a range of it. A range may not reach beyond the end.
    * @throws Failure E_OBJECT_NOT_FOUND when it does not exist; E_CORRUPT when it is shorter than the range, or than its own length.
    */

@@ -10,6 +10,7 @@ import { readDescription } from '../backupset/sourceDescription.ts';
 import { sealSet } from '../backupset/sealSet.ts';
 import { findSet } from '../backupset/readManifest.ts';
 import { verifySet } from '../backupset/verifySet.ts';
+import { vouchedBefore } from '../backupset/vouchedBefore.ts';
 import { writeHistory } from '../backupset/history.ts';
 import { newestSetStamp } from '../backupset/newestSetStamp.ts';
 import { unsealedSets } from '../backupset/unsealedSets.ts';
@@ -51,7 +52,9 @@ export function setActivities(deps: ActivityDependencies): SetActivities {
     async verifySet(destination, setId, level, of) {
       await using opened = await openRepositoryOf(deps, destination);
       const set = of === undefined ? await findSet(opened.repository, setId) : { ...of, setId };
-      const result = await verifySet(opened.repository, deps.pool, set, level, { signal: Context.current().cancellationSignal, onProgress: (done) => beat({ entries: done.checkedObjects, bytes: done.checkedBytes }) });
+      // At the end of a run: what the run added to what was verified before. Asked for by itself: everything.
+      const vouched = of === undefined ? [] : await vouchedBefore(opened.repository, set, level);
+      const result = await verifySet(opened.repository, deps.pool, set, level, { vouched, signal: Context.current().cancellationSignal, onProgress: (done) => beat({ entries: done.checkedObjects, bytes: done.checkedBytes }) });
       await writeProof(opened.repository, result, set);
       return { ok: result.ok, checkedObjects: result.checkedObjects, checkedBytes: result.checkedBytes, damage: result.damage.length, damaged: result.damage.slice(0, 20).map((each) => `${each.object}: ${each.kind}`) };
     },

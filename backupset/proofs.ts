@@ -5,9 +5,12 @@ import { findSet } from './readManifest.ts';
 import type { Repository } from './repository.ts';
 import type { VerifyResult } from './verifySet.ts';
 
-const levels = ['presence', 'stored', 'content', 'restored'] as const;
+/** The levels a proof may have, each deeper than the one before. */
+export const verificationLevels = ['presence', 'stored', 'content', 'restored'] as const;
 const proofSchema = z.object({
-  formatVersion: z.literal(formatVersion), setId: z.string(), level: z.enum(levels), at: z.string(), ok: z.boolean(), checkedObjects: countSchema, checkedBytes: countSchema,
+  formatVersion: z.literal(formatVersion), setId: z.string(), level: z.enum(verificationLevels), at: z.string(), ok: z.boolean(), checkedObjects: countSchema, checkedBytes: countSchema,
+  /** The verified sets whose content was not looked at again. */
+  onTopOf: z.array(z.string()).optional(),
   damage: z.array(z.object({ object: z.string(), kind: z.string(), entries: countSchema })),
   checksum: digestSchema,
 });
@@ -24,6 +27,7 @@ export async function writeProof(repository: Repository, result: VerifyResult, k
   const at = new Date(Math.max(Date.now(), (await newestProofMs(repository, taskFolder(set.cluster, set.task))) + 1)).toISOString();
   const proof = {
     formatVersion, setId: result.setId, level: result.level, at, ok: result.ok, checkedObjects: result.checkedObjects, checkedBytes: result.checkedBytes,
+    ...(result.onTopOf === undefined ? {} : { onTopOf: [...result.onTopOf] }),
     damage: result.damage.map(({ object, kind, total }) => ({ object, kind, entries: total })),
   };
   await putJson(repository.session, `${setFolder(set)}/proofs/${at.replaceAll(/[:.-]/g, '')}-${result.level}.json`, withChecksum(proof));
@@ -47,20 +51,24 @@ export async function readProofs(repository: Repository, set: SetRef): Promise<P
 
 /**
  * Keys of objects that verifications found bad and that count as bad for this set: by its own proofs, where a later one at the same or a deeper
- * level clears what an earlier one found; and by proofs of the task's other sets that are newer than this set's newest good one of such a level.
+ * level clears what an earlier one found (one on top of another set clears nothing: it did not look at all of it); and by proofs of the task's other sets that are newer than this set's newest good one of such a level.
  */
 export async function knownDamage(repository: Repository, setId: string): Promise<ReadonlySet<string>> {
   const set = await findSet(repository, setId);
-  const proofs = await readProofsAt(repository, `${taskFolder(set.cluster, set.task)}/`);
-  return damageOf(proofs, setId);
+  return damageOf(await readTaskProofs(repository, set), setId);
+}
+
+/** The proofs of all sets of a task, oldest first. */
+export async function readTaskProofs(repository: Repository, { cluster, task }: Pick<SetRef, 'cluster' | 'task'>): Promise<Proof[]> {
+  return await readProofsAt(repository, `${taskFolder(cluster, task)}/`);
 }
 
 /** The same from proofs at hand, oldest first. */
 export function damageOf(proofs: readonly Proof[], setId: string): ReadonlySet<string> {
   const bad = new Map<string, number>();
   for (const proof of proofs) {
-    const depth = levels.indexOf(proof.level);
-    if (proof.setId === setId) for (const [object, foundAt] of bad) if (foundAt <= depth) bad.delete(object);
+    const depth = verificationLevels.indexOf(proof.level);
+    if (proof.setId === setId && proof.onTopOf === undefined) for (const [object, foundAt] of bad) if (foundAt <= depth) bad.delete(object);
     for (const { object } of proof.damage) {
       // Objects in another set's own folder do not concern this one.
       const inSet = parseSetKey(object);

@@ -4,13 +4,16 @@ import { Failure } from '../contracts/failure.ts';
 import type { VerificationLevel } from '../contracts/run.ts';
 import { begunKey } from './beginSet.ts';
 import { DamageList, type Damage, type DamageKind } from './damageList.ts';
+import { countEntry, countNames, noEntries, type EntryCounts } from './entryCounts.ts';
 import type { FramePool } from './framePool.ts';
 import { readShardPacks, readTable, rootOf } from './indexFormat.ts';
 import { readObject } from './jsonObject.ts';
+import { inLanes } from './inLanes.ts';
 import { descriptionKey, manifestKey, type SetRef } from './layout.ts';
 import { orderedMap } from './orderedMap.ts';
 import { indexKey, packKey } from './packKey.ts';
 import { PackSet } from './packSet.ts';
+import type { IndexedEntry, Piece } from './piece.ts';
 import { PieceTable, type EntryPlace } from './pieceTable.ts';
 import { openIndex, type LoadedShard, type SourceIndex } from './readIndex.ts';
 import { findSet, readManifestOf, type Manifest } from './readManifest.ts';
@@ -19,10 +22,14 @@ import type { Repository } from './repository.ts';
 import { compareObject } from './compareObject.ts';
 import { checkPack } from './checkPack.ts';
 import { checkPresence } from './verifyPacks.ts';
+import type { VouchedBefore } from './vouchedBefore.ts';
+import { VouchedPart } from './vouchedPart.ts';
 
 export interface VerifyResult {
   readonly setId: string;
   readonly level: VerificationLevel;
+  /** Sets verified before, whose content was not looked at again. */
+  readonly onTopOf?: readonly string[];
   readonly ok: boolean;
   readonly checkedObjects: number;
   readonly checkedBytes: number;
@@ -34,6 +41,8 @@ export interface VerifyOptions {
   readonly signal?: AbortSignal;
   /** Packs in work at once. */
   readonly parallel?: number;
+  /** What verified sets answer for: only what is not theirs is looked at. Without it the whole set is. */
+  readonly vouched?: readonly VouchedBefore[];
 }
 
 /** Pieces in memory at once; a set with more is gone through several times, by the first byte of the packs, so that each pack is read once. */
@@ -58,7 +67,8 @@ class Verification {
   readonly #options: VerifyOptions;
   readonly #damage = new DamageList();
   readonly #packs = new PackSet();
-  readonly #indexes: { readonly name: string; readonly index: SourceIndex }[] = [];
+  readonly #indexes: { readonly name: string; readonly index: SourceIndex; readonly vouched: VouchedPart | undefined }[] = [];
+  readonly #onTopOf = new Set<string>();
   #pieces = 0;
   /** All pieces, unless there are too many to be kept at once. */
   #table: PieceTable | undefined = new PieceTable();
@@ -83,7 +93,7 @@ class Verification {
       await this.#checkPacks();
     }
     const damage = this.#damage.all();
-    return { setId: set.setId, level: this.#level, ok: damage.length === 0, checkedObjects: this.#objects, checkedBytes: this.#bytes, damage };
+    return { setId: set.setId, level: this.#level, ...(this.#onTopOf.size === 0 ? {} : { onTopOf: [...this.#onTopOf] }), ok: damage.length === 0, checkedObjects: this.#objects, checkedBytes: this.#bytes, damage };
   }
 
   #count(bytes: number): void {
@@ -129,50 +139,61 @@ class Verification {
     this.#count(part.table.length);
     if (rootOf(table.shards.map(([digest]) => digest)) !== part.root) this.#damage.add(tableKey, 'index');
     const source = this.#indexes.length;
-    if (table.summaries !== undefined) this.#indexes.push({ name: `${part.source}@${part.instance}`, index: await openIndex(this.#repository, this.#pool, part.table) });
-    const counted = { entries: 0, files: 0, directories: 0, symlinks: 0, gaps: 0, bytes: 0 };
+    const before = this.#options.vouched?.find((each) => each.source === part.source && each.instance === part.instance);
+    const vouched = before === undefined ? undefined : await VouchedPart.open(this.#repository, this.#pool, before.table, table.shards, this.#level === 'content', this.#options.signal);
+    if (vouched !== undefined) this.#onTopOf.add(before!.setId);
+    if (table.summaries !== undefined) this.#indexes.push({ name: `${part.source}@${part.instance}`, index: await openIndex(this.#repository, this.#pool, part.table), vouched });
+    const counted = noEntries();
     let last: string | undefined;
     const load = async (position: number, digest: string, length: number): Promise<Partial<LoadedShard> & Pick<LoadedShard, 'packs'> | undefined> => await this.#guarded(indexKey(digest), 'index', async () => {
       const whole = this.#level !== 'content' ? undefined : await this.#guarded(indexKey(digest), 'index', async () => await this.#indexes[source]!.index.loadWhole(position, this.#options.signal));
       return whole ?? { packs: await readShardPacks(this.#repository, this.#pool, { digest, length }, this.#options.signal) };
     });
-    const shards = orderedMap(table.shards.entries(), shardsAtOnce, async ([position, [digest, length]]) => ({ position, digest, length, shard: await load(position, digest, length) }));
-    for await (const { position, digest, length, shard } of shards) {
+    const shards = orderedMap(table.shards.entries(), shardsAtOnce, async ([position, [digest, length]]) => (vouched?.hasShard(digest) === true ? { position, digest, isVouched: true } as const : { position, digest, length, isVouched: false, shard: await load(position, digest, length) } as const));
+    for await (const { position, digest, ...looked } of shards) {
       const key = indexKey(digest);
-      this.#count(length);
       const summary = table.summaries?.[position];
-      if (shard === undefined) {
+      if (!looked.isVouched) this.#count(looked.length);
+      const shard = looked.isVouched ? undefined : looked.shard;
+      if (looked.isVouched) {
+        // Looked at when the set before was verified.
+      } else if (shard === undefined) {
         if (summary === undefined) continue;
         this.#damage.hit(key, summary.entries);
         this.#damage.name(key, `${part.source}@${part.instance}:${summary.first}`);
         this.#damage.name(key, `${part.source}@${part.instance}:${summary.last}`);
       } else {
-        for (const [pack, packLength] of shard.packs) this.#packs.add(pack, packLength);
+        for (const [pack, packLength] of shard.packs) if (vouched?.hasPack(pack) !== true) this.#packs.add(pack, packLength);
       }
       if (summary === undefined) continue;
       if (last !== undefined && compareKeys(last, summary.first) >= 0) this.#damage.add(tableKey, 'index');
       last = summary.last;
-      if (shard?.entries !== undefined && !this.#countsAgree(shard.entries, summary, { source, shard: position })) this.#damage.add(key, 'count');
+      if (shard?.entries !== undefined && !(await this.#countsAgree(shard.entries, summary, { source, shard: position }))) this.#damage.add(key, 'count');
       for (const name of countNames) counted[name] += summary[name];
     }
     if (table.summaries !== undefined && countNames.some((name) => counted[name] !== part[name])) this.#damage.add(tableKey, 'count');
   }
 
   /** Whether a shard holds as much as its table says; keeps its pieces for the packs to be checked, as long as there are few enough. */
-  #countsAgree(entries: LoadedShard['entries'], summary: Readonly<Record<(typeof countNames)[number], number>>, place: { readonly source: number; readonly shard: number }): boolean {
-    const sum = { entries: 0, files: 0, directories: 0, symlinks: 0, gaps: 0, bytes: 0 };
+  async #countsAgree(entries: LoadedShard['entries'], summary: Readonly<EntryCounts>, place: { readonly source: number; readonly shard: number }): Promise<boolean> {
+    const sum = noEntries();
     for (const [line, entry] of entries.entries()) {
-      sum.entries += 1;
-      sum.files += entry.type === 'file' ? 1 : 0;
-      sum.directories += entry.type === 'directory' ? 1 : 0;
-      sum.symlinks += entry.type === 'symlink' ? 1 : 0;
-      sum.gaps += entry.gap === undefined ? 0 : 1;
-      sum.bytes += entry.length;
-      this.#pieces += entry.pieces?.length ?? 0;
+      countEntry(sum, entry);
+      const pieces = await this.#piecesToCheck(place.source, entry);
+      this.#pieces += pieces.length;
       if (this.#pieces > mostPieces) this.#table = undefined;
-      for (const piece of entry.pieces ?? []) this.#table?.add(piece, { ...place, line });
+      for (const piece of pieces) {
+        this.#table?.add(piece, { ...place, line });
+        this.#packs.add(piece.pack, piece.packLength);
+      }
     }
     return countNames.every((name) => sum[name] === summary[name]);
+  }
+
+  /** None where a verified set has the entry with the same pieces. */
+  async #piecesToCheck(source: number, entry: IndexedEntry): Promise<readonly Piece[]> {
+    const vouched = this.#indexes[source]!.vouched;
+    return entry.pieces === undefined || (vouched !== undefined && (await vouched.hasPieces(entry))) ? [] : entry.pieces;
   }
 
   #checkTotals(key: string, manifest: Manifest): void {
@@ -184,14 +205,14 @@ class Verification {
   async #checkPacks(): Promise<void> {
     if (this.#level === 'content') return await this.#checkContent();
     if (this.#level === 'presence') {
-      await this.#concurrently(Array.from({ length: 256 }, (_, byte) => byte), async (byte) => {
+      await inLanes(Array.from({ length: 256 }, (_, byte) => byte), this.#options.parallel ?? 3, async (byte) => {
         for await (const { digest, wrong } of checkPresence(this.#repository, this.#packs, byte, this.#options.signal)) {
           if (wrong !== undefined) this.#damage.add(packKey(digest), wrong);
           this.#count(0);
         }
       });
     } else {
-      await this.#concurrently(this.#packs.all(), ({ digest, length }) => this.#checkStored(digest, length));
+      await inLanes(this.#packs.all(), this.#options.parallel ?? 3, ({ digest, length }) => this.#checkStored(digest, length));
     }
     await this.#nameHit();
   }
@@ -226,7 +247,7 @@ class Verification {
       const lengths = new Map<string, number>();
       for (let byte = from; byte < to; byte++) for (const { digest, length } of this.#packs.of(byte)) lengths.set(digest, length);
       const hit: { readonly object: string; readonly place: EntryPlace }[] = [];
-      await this.#concurrently(table.byPack(), async ({ pack, pieces }) => {
+      await inLanes(table.byPack(), this.#options.parallel ?? 3, async ({ pack, pieces }) => {
         const key = packKey(pack);
         const { wrong, read, hit: places } = await checkPack(this.#repository, this.#pool, { digest: pack, length: lengths.get(pack)! }, pieces, this.#options.signal);
         lengths.delete(pack);
@@ -238,18 +259,18 @@ class Verification {
         this.#count(read);
       });
       // What a shard's table names and no entry uses.
-      await this.#concurrently(lengths, ([digest, length]) => this.#checkStored(digest, length));
+      await inLanes(lengths, this.#options.parallel ?? 3, ([digest, length]) => this.#checkStored(digest, length));
       await this.#nameAll(hit);
     }
   }
 
   async #piecesOf(from: number, to: number): Promise<PieceTable> {
     const table = new PieceTable();
-    for (const [source, { index }] of this.#indexes.entries()) {
+    for (const [source, { index, vouched }] of this.#indexes.entries()) {
       for (const [shard, { digest }] of index.shards().entries()) {
-        if (this.#damage.has(indexKey(digest))) continue;
+        if (this.#damage.has(indexKey(digest)) || vouched?.hasShard(digest) === true) continue;
         for (const [line, entry] of (await index.load(shard, this.#options.signal)).entries()) {
-          for (const piece of entry.pieces ?? []) {
+          for (const piece of await this.#piecesToCheck(source, entry)) {
             const byte = Number.parseInt(piece.pack.slice(0, 2), 16);
             if (byte >= from && byte < to) table.add(piece, { source, shard, line });
           }
@@ -268,15 +289,4 @@ class Verification {
       this.#damage.name(object, `${name}:${kept.keys[place.line]!}`);
     }
   }
-
-  async #concurrently<T>(items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
-    const source = items[Symbol.iterator]();
-    const lane = async (): Promise<void> => {
-      for (let next = source.next(); next.done !== true; next = source.next()) await work(next.value);
-    };
-    const lanes = await Promise.allSettled(Array.from({ length: this.#options.parallel ?? 3 }, lane));
-    for (const each of lanes) if (each.status === 'rejected') throw each.reason;
-  }
 }
-
-const countNames = ['entries', 'files', 'directories', 'symlinks', 'gaps', 'bytes'] as const;

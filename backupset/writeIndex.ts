@@ -3,6 +3,7 @@ import { compareKeys } from '../contracts/compareKeys.ts';
 import { Failure } from '../contracts/failure.ts';
 import { isBelow } from '../contracts/isBelow.ts';
 import type { FramePool } from './framePool.ts';
+import { countEntry, countNames, noEntries, type EntryCounts } from './entryCounts.ts';
 import { formatEntry, rootOf, writeTwoFrames, type ShardSummary, type TableRef } from './indexFormat.ts';
 import { formatVersion } from './jsonObject.ts';
 import type { IndexedEntry } from './piece.ts';
@@ -25,15 +26,9 @@ export interface IndexInput {
   readonly signal?: AbortSignal;
 }
 
-export interface WrittenIndex {
+export interface WrittenIndex extends Readonly<EntryCounts> {
   readonly table: TableRef;
   readonly root: string;
-  readonly entries: number;
-  readonly files: number;
-  readonly directories: number;
-  readonly symlinks: number;
-  readonly gaps: number;
-  readonly bytes: number;
   readonly shardsNew: number;
   readonly shardsReused: number;
 }
@@ -132,7 +127,7 @@ class ShardWriter {
   #lines: string[] = [];
   #lineBytes = 0;
   #packs = new Map<string, { readonly place: number; readonly length: number }>();
-  #sum = newSum();
+  #sum = { first: '', last: '', ...noEntries() };
   readonly #writes: Promise<void>[] = [];
   #new = 0;
   #reused = 0;
@@ -153,12 +148,7 @@ class ShardWriter {
     const sum = this.#sum;
     if (sum.entries === 0) sum.first = entry.key;
     sum.last = entry.key;
-    sum.entries += 1;
-    sum.files += entry.type === 'file' ? 1 : 0;
-    sum.directories += entry.type === 'directory' ? 1 : 0;
-    sum.symlinks += entry.type === 'symlink' ? 1 : 0;
-    sum.gaps += entry.gap === undefined ? 0 : 1;
-    sum.bytes += entry.length;
+    countEntry(sum, entry);
     this.#lines.push(line);
     this.#lineBytes += Buffer.byteLength(line);
     if (isCutAfter(entry.key) || this.#lines.length >= mostEntries || this.#lineBytes >= mostLineBytes) await this.#cut();
@@ -179,10 +169,11 @@ class ShardWriter {
     await Promise.all(this.#writes);
     const lines = this.#done.map(({ first, last, entries, files, directories, symlinks, gaps, bytes }) => `${JSON.stringify({ first, last, entries, files, directories, symlinks, gaps, bytes })}\n`);
     const { digest, length } = await writeTwoFrames(this.#repository, this.#pool, { formatVersion, kind: 'table', shards: this.#done.map((each) => [each.digest, each.length]) }, lines.join(''), this.#bad, this.#signal);
-    const total = (name: 'entries' | 'files' | 'directories' | 'symlinks' | 'gaps' | 'bytes'): number => this.#done.reduce((sum, each) => sum + each[name], 0);
+    const totals = noEntries();
+    for (const each of this.#done) for (const name of countNames) totals[name] += each[name];
     return {
       table: { digest, length }, root: rootOf(this.#done.map((each) => each.digest)),
-      entries: total('entries'), files: total('files'), directories: total('directories'), symlinks: total('symlinks'), gaps: total('gaps'), bytes: total('bytes'),
+      ...totals,
       shardsNew: this.#new, shardsReused: this.#reused,
     };
   }
@@ -216,12 +207,8 @@ class ShardWriter {
     this.#lines = [];
     this.#lineBytes = 0;
     this.#packs = new Map();
-    this.#sum = newSum();
+    this.#sum = { first: '', last: '', ...noEntries() };
   }
-}
-
-function newSum() {
-  return { first: '', last: '', entries: 0, files: 0, directories: 0, symlinks: 0, gaps: 0, bytes: 0 };
 }
 
 /** One key in 1,024 ends a shard: the first 10 bits of its SHA-256 are zero. */

@@ -7,6 +7,7 @@ import type { FramePool } from '../../backupset/framePool.ts';
 import { packKey } from '../../backupset/packKey.ts';
 import { PackWriter } from '../../backupset/packWriter.ts';
 import type { IndexedEntry, Piece } from '../../backupset/piece.ts';
+import { readManifest } from '../../backupset/readManifest.ts';
 import { createRepository, type Repository, type RepositoryKey } from '../../backupset/repository.ts';
 import { sealSet } from '../../backupset/sealSet.ts';
 import { writeSourceDescription } from '../../backupset/sourceDescription.ts';
@@ -118,14 +119,15 @@ export const sampleContents = (): Map<string, Uint8Array | undefined> => new Map
   ['/data/Ünï\n"code', Buffer.from('readable-secret-content '.repeat(10))],
 ]);
 
-/** A sealed set of one source. */
-export async function sealSample(repository: Repository, pool: FramePool, setId: string, contents: ReadonlyMap<string, Uint8Array | undefined>): Promise<IndexedEntry[]> {
+/** A sealed set of one source; with a parent: an increment of what is new. */
+export async function sealSample(repository: Repository, pool: FramePool, setId: string, contents: ReadonlyMap<string, Uint8Array | undefined>, parentSetId?: string): Promise<IndexedEntry[]> {
   const set = { cluster: 'c1', task: 'nightly', setId };
   const run = { runId: `run-${setId}`, recoveryPoint: '2026-01-01T00:00:00Z', productVersion: '0.1.0' };
   await beginSet(repository, { ...set, ...run });
   const entries = await packContents(repository, pool, contents);
-  const { shardsNew, shardsReused: _, ...index } = await writeIndex(repository, pool, { removed: [], puts: entries });
+  const parent = parentSetId === undefined ? undefined : (await readManifest(repository, parentSetId)).sources[0]!;
+  const { shardsNew, shardsReused: _, ...index } = await writeIndex(repository, pool, { ...(parent === undefined ? {} : { parent: parent.table }), removed: [], puts: entries });
   const description = await writeSourceDescription(repository, set, 'hdfs', 'hacluster', { version: '3.5.0', inventory: {}, warnings: [], openKeys: [], handle: { name: 'h', takenAt: run.recoveryPoint, data: {} }, selection: null, incrementsSinceFull: 0 });
-  await sealSet(repository, { ...set, ...run, partial: false, sources: [{ source: 'hdfs', instance: 'hacluster', kind: 'full', recoveryPoint: run.recoveryPoint, parentSetId: null, ...index, storedBytes: 0, packsNew: shardsNew, description }] });
+  await sealSet(repository, { ...set, ...run, partial: false, sources: [{ source: 'hdfs', instance: 'hacluster', kind: parent === undefined ? 'full' : 'incremental', recoveryPoint: run.recoveryPoint, parentSetId: parentSetId ?? null, ...index, storedBytes: 0, packsNew: shardsNew, description }] });
   return entries;
 }

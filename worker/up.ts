@@ -29,7 +29,7 @@ export interface UpOptions {
 }
 
 /** New objects of V8 in 8 MiB instead of 32: buffers are elsewhere, and what lives longer is little. Its helper threads would only compete with ours. */
-const leanFlags = ['--max-semi-space-size=8', '--single-threaded-gc'];
+const leanFlags = ['--max-semi-space-size=8', '--no-parallel-scavenge'];
 /**
  * Of the C library (mallopt(3)): every thread would otherwise keep a heap of its own, a hundred megabytes in all, and the memory of packs, once freed,
  * would stay with it.

@@ -1,4 +1,4 @@
-import { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { WorkflowFailedError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
 import { Failure } from '../contracts/failure.ts';
 import { failures, type FailureCode } from '../contracts/failures.ts';
@@ -6,6 +6,8 @@ import { failures, type FailureCode } from '../contracts/failures.ts';
 /** Why a run ended, or refused an update: the failure that lies under the layers Temporal puts around it. */
 export function failureOfRun(error: unknown, runId: string): Failure {
   if (error instanceof Failure) return error;
+  // The engine took it; nobody carried it out in time. It stands: the worker finds it.
+  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return new Failure('E_ENGINE_UNREACHABLE', `the run ${runId} does not answer: its worker sleeps or is gone`, { hint: `it is carried out when a worker is back; mrs-backup run show ${runId}`, details: { runId }, cause: error });
   let cause: unknown = error;
   while (cause instanceof Error) {
     if (cause instanceof ApplicationFailure && cause.type !== undefined && cause.type !== null && cause.type in failures) {

@@ -115,12 +115,15 @@ function totals(sources: readonly SourceProgress[], outcome: RunOutcome | undefi
   return { files: sum((each) => each.files), bytes: sum((each) => each.bytes), totalFiles: sum((each) => each.totalFiles), totalBytes: sum((each) => each.totalBytes), storedBytes: sum((each) => each.storedBytes) };
 }
 
+/** Before this much, or a hundredth of everything, a rate says nothing about the rest. */
+const telling = 64 << 20;
+
 /** The mean since the start: a single look at a run has nothing better. */
 function speed(total: { bytes: number; totalBytes: number }, startTime: Date, open: boolean) {
   const seconds = (Date.now() - startTime.getTime()) / 1000;
   if (!open || total.bytes === 0 || seconds <= 0) return { ratePerSecond: null, etaSeconds: null };
   const ratePerSecond = Math.round(total.bytes / seconds);
-  return { ratePerSecond, etaSeconds: total.totalBytes > total.bytes && ratePerSecond > 0 ? Math.ceil((total.totalBytes - total.bytes) / ratePerSecond) : null };
+  return { ratePerSecond, etaSeconds: total.totalBytes > total.bytes && ratePerSecond > 0 && total.bytes >= Math.min(telling, total.totalBytes / 100) ? Math.ceil((total.totalBytes - total.bytes) / ratePerSecond) : null };
 }
 
 /** Temporal's status in our words. */

@@ -7,15 +7,15 @@ import type { SecretReader } from '../../contracts/secretReader.ts';
 import type { ObsAgents } from './obsAgents.ts';
 import type { ObsConfig } from './obsConfig.ts';
 import { readCredentials, type ObsCredentials } from './obsCredentials.ts';
-import { networkFailure, refusalFailure } from './obsFailure.ts';
+import { bucketGone, networkFailure, refusalFailure, type Refusal } from './obsFailure.ts';
 import { watchRequest } from './requestWatch.ts';
 
 /** Longer than any request: the SDK’s own timer answers without ending the request, so it must never be the first. */
 const SDK_TIMEOUT_SECONDS = 24 * 60 * 60;
 /** A request without a body of ours or theirs. */
 const DEADLINE_MS = 120_000;
-/** Buckets do not vanish often. */
-const BUCKET_MS = 5000;
+/** How long a bucket that was seen is taken to be there: an absent object costs no second request then. */
+const BUCKET_MS = 1000;
 /** Temporary credentials are renewed behind their references by whoever hands them out. */
 const CREDENTIALS_MS = 30_000;
 
@@ -68,18 +68,24 @@ export class ObsClient {
     await this.#renewCredentials();
     const { CommonMsg: { Status: status, Code: code = '', Message: message = '' }, InterfaceResult: result = {}, headers } = await this.#request(method, parameters, call);
     if ((status >= 300 || status < 200) && call.accept?.includes(status) !== true) {
-      const failure = refusalFailure({ status, code: String(code), message: String(message) }, call.what);
+      const failure = this.refusal({ status, code: String(code), message: String(message) }, call.what);
       // Perhaps the credentials were renewed meanwhile: the next request uses fresh ones.
       if (status === 403) this.#credentialsReadAt = -Infinity;
       throw failure;
     }
-    if (status < 300) this.#bucketSeenAt = performance.now();
+    // This one asks the service, whatever bucket it names.
+    if (status < 300 && method !== 'HeadApiVersion') this.#bucketSeenAt = performance.now();
     return { status, code: String(code), result: result ?? {}, headers };
   }
 
   /** Whether the bucket was there a moment ago: then something absent is absent in it. */
   get sawBucket(): boolean {
     return performance.now() - this.#bucketSeenAt < BUCKET_MS;
+  }
+
+  /** A refusal as a failure. A bucket that was there and is not any more is away, which waiting may cure; one that never was is a mistake. */
+  refusal(refusal: Refusal, what: string): Failure {
+    return refusal.code === 'NoSuchBucket' && this.#bucketSeenAt > -Infinity ? bucketGone(what) : refusalFailure(refusal, what);
   }
 
   close(): void {

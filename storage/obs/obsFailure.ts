@@ -51,11 +51,17 @@ export function refusalFailure({ status, code, message }: Refusal, what: string)
   return new Failure(failureCode, `${[`HTTP ${status}`, code, message].filter((part) => part !== '').join(' ')}, at ${what}`, { ...(hint === undefined ? {} : { hint }), details: { status, answer: code } });
 }
 
+/** The bucket of an open session is not there any more. */
+export function bucketGone(what: string): Failure {
+  return new Failure('E_DESTINATION_UNREACHABLE', `the bucket is gone, at ${what}`, { hint: 'was it deleted or renamed, or does the endpoint lead elsewhere now? bring it back; a run goes on by itself', details: { answer: 'NoSuchBucket' } });
+}
+
 function byStatus(status: number): Verdict {
   if (status === 507) return QUOTA;
   if (status === 401 || status === 403) return { code: 'E_DESTINATION_DENIED', hint: 'check the credential of the destination, and its rights on the bucket: list, read, write, delete, multipart uploads' };
   if (status >= 300 && status < 400) return { code: 'E_DESTINATION_PATH', hint: 'the bucket is elsewhere: name the endpoint of its own region; redirections are not followed' };
   if (status === 501) return BY_CODE['NotImplemented']!;
+  if (status === 500) return { code: 'E_DESTINATION_UNREACHABLE', hint: 'the server failed by itself: look into its log, and whether its disk is full; a run goes on by itself' };
   if (status === 408 || status === 409 || status === 429 || status >= 500) return { code: 'E_DESTINATION_UNREACHABLE' };
   return { code: 'E_DESTINATION_PATH', hint: 'check endpoint, bucket and options of the destination in the configuration' };
 }

@@ -1,4 +1,3 @@
-import { refusalFailure } from './obsFailure.ts';
 import type { ObsPlace } from './obsPlace.ts';
 
 /** The most a server takes in one request. */
@@ -17,7 +16,7 @@ export function createRemovals({ client, bucket, shown }: ObsPlace): (name: stri
 
   const removeOne = async ({ name, what }: Removal): Promise<void> => {
     const { status, code } = await client.call('DeleteObject', { Bucket: bucket, Key: name }, { what, accept: [404] });
-    if (code === 'NoSuchBucket') throw refusalFailure({ status, code, message: '' }, what);
+    if (code === 'NoSuchBucket') throw client.refusal({ status, code, message: '' }, what);
   };
   const removeAll = async (batch: readonly Removal[]): Promise<void> => {
     const { result } = await client.call('DeleteObjects', { Bucket: bucket, Quiet: true, Objects: batch.map(({ name }) => ({ Key: name })) }, { what: `${batch.length} objects of ${shown}` });
@@ -25,7 +24,7 @@ export function createRemovals({ client, bucket, shown }: ObsPlace): (name: stri
     for (const { name, what, resolve, reject } of batch) {
       const error = refused.get(name);
       if (error === undefined || error.Code === 'NoSuchKey') resolve();
-      else reject(refusalFailure({ status: error.Code === 'InternalError' || error.Code === 'SlowDown' ? 503 : 403, code: error.Code, message: error.Message }, what));
+      else reject(client.refusal({ status: error.Code === 'InternalError' || error.Code === 'SlowDown' ? 503 : 403, code: error.Code, message: error.Message }, what));
     }
   };
   const flush = (): void => {

@@ -4,7 +4,7 @@ import { checkedBody } from '../checkedBody.ts';
 import { listTree, type TreeChild } from '../listTree.ts';
 import type { ByteRange, PutExpectation, StorageSession, StoredObject, UnfinishedObject } from '../storageDriver.ts';
 import type { ObsAgents } from './obsAgents.ts';
-import { networkFailure } from './obsFailure.ts';
+import { bucketGone, networkFailure } from './obsFailure.ts';
 import { listPage, listPages } from './obsListing.ts';
 import { accessParameters, objectName, whatOf, type ObsPlace } from './obsPlace.ts';
 import { createRemovals } from './obsRemovals.ts';
@@ -42,7 +42,8 @@ export class ObsSession implements StorageSession {
       return;
     }
     const wanted = range === undefined ? {} : { Range: `bytes=${range.offset}-${range.offset + range.length - 1}` };
-    const { status, result, headers } = await client.call('GetObject', { Bucket: bucket, Key: name, SaveAsStream: true, ...wanted, ...accessParameters(customerKey) }, { what, signal, accept: [404, 416], isTransfer: true });
+    const { status, code, result, headers } = await client.call('GetObject', { Bucket: bucket, Key: name, SaveAsStream: true, ...wanted, ...accessParameters(customerKey) }, { what, signal, accept: [404, 416], isTransfer: true });
+    if (code === 'NoSuchBucket') throw bucketGone(what);
     if (status === 404) throw await this.#absence(what, signal);
     if (status === 416) throw beyond(range!, undefined, what);
     const stream = result['Content'] as Readable;
@@ -113,10 +114,10 @@ export class ObsSession implements StorageSession {
     this.#agents.https.destroy();
   }
 
-  /** @throws Failure E_DESTINATION_PATH when it is the bucket that is absent */
+  /** @throws Failure E_DESTINATION_UNREACHABLE when it is the bucket that is absent */
   async #absence(what: string, signal: AbortSignal | undefined): Promise<Failure> {
     const { client, bucket, shown } = this.#place;
-    if (!client.sawBucket && (await client.call('HeadBucket', { Bucket: bucket }, { what: shown, signal, accept: [404] })).status === 404) throw new Failure('E_DESTINATION_PATH', `the bucket is gone, of ${shown}`, { hint: 'check bucket and endpoint of the destination, or create the bucket' });
+    if (!client.sawBucket && (await client.call('HeadBucket', { Bucket: bucket }, { what: shown, signal, accept: [404] })).status === 404) throw bucketGone(what);
     return new Failure('E_OBJECT_NOT_FOUND', `there is no ${what}`);
   }
 

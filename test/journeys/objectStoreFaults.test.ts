@@ -90,13 +90,25 @@ describe('a run to an object store', () => {
     expect(await leftovers()).toEqual([]);
   }, 240_000);
 
+  it('whose bucket vanishes in the middle waits for it, and seals when it is back', async () => {
+    let vanishes = false;
+    proxy.fault = (seen) => ((vanishes ||= storesPack(seen)) ? { answer: { status: 404, code: 'NoSuchBucket' } } : undefined);
+    const { runId } = await product.json<{ runId: string }>(['task', 'run', 'store', '--full', '--detach']);
+    await untilShown(product, runId, (view) => view.waitingFor?.includes('E_DESTINATION_UNREACHABLE') === true && /bucket is gone|NoSuchBucket/.test(view.waitingFor));
+    proxy.fault = () => undefined;
+    const outcome = await product.json<RunAnswer>(['run', 'watch', runId]);
+    expect(outcome.outcome).toBe('sealed');
+    expect(await verified(outcome.setIds[0]!)).toMatchObject({ ok: true });
+    expect(await leftovers()).toEqual([]);
+  }, 120_000);
+
   it('whose listings lag behind is sealed and verified all the same', async () => {
     proxy.fault = () => ({ lagMs: 60_000 });
     const outcome = await product.json<RunAnswer>(['task', 'run', 'store', '--full']);
     expect(outcome.outcome).toBe('sealed');
     proxy.fault = () => undefined;
     expect(await verified(outcome.setIds[0]!)).toMatchObject({ ok: true });
-    expect(await setsAtStore()).toHaveLength(2);
+    expect(await setsAtStore()).toHaveLength(3);
   }, 120_000);
 
   it.each([['wrongKey', 'E_DESTINATION_DENIED'], ['noBucket', 'E_DESTINATION_PATH'], ['readOnly', 'E_DESTINATION_DENIED']])('with %s is refused at once, with the reason', async (task, code) => {

@@ -33,6 +33,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   commander: ['client'],
   pg: ['components'],
   'esdk-obs-nodejs': ['storage'],
+  'ssh2-sftp-client': ['storage'],
 };
 
 interface Import {

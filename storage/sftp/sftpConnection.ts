@@ -1,3 +1,4 @@
+import type { SFTPWrapper } from 'ssh2';
 import type { Failure } from '../../contracts/failure.ts';
 import { SftpChannel } from './sftpChannel.ts';
 import type { DialledServer } from './sftpDial.ts';
@@ -24,7 +25,8 @@ export class SftpConnection {
     this.#server = server;
     this.#shown = options.shown;
     this.#mostChannels = options.channels;
-    const { client, socket } = server;
+    const { client, socket, sftp } = server;
+    this.#channels.push(this.#channelOf(sftp));
     client.on('error', (error) => this.#end(sftpConnectionFailure(error, options.shown)));
     client.on('close', () => this.#end(this.#failureOf(new Error('the connection was closed'))));
     // An answer makes room for more of what waits to be sent.
@@ -75,7 +77,7 @@ export class SftpConnection {
         this.#server.client.sftp((error, wrapper) => {
           this.#onLoss.delete(reject);
           if (error !== undefined && error !== null) reject(this.#failureOf(new Error(`the server opens no SFTP channel: ${error.message}`)));
-          else resolve(new SftpChannel(wrapper, () => this.#gather(), (cause) => this.#failureOf(cause)));
+          else resolve(this.#channelOf(wrapper));
         });
       } catch (error) {
         this.#onLoss.delete(reject);
@@ -85,6 +87,10 @@ export class SftpConnection {
     this.#channels.push(channel);
     if (this.#lost !== undefined) channel.end(this.#lost);
     return channel;
+  }
+
+  #channelOf(wrapper: SFTPWrapper): SftpChannel {
+    return new SftpChannel(wrapper, () => this.#gather(), (cause) => this.#failureOf(cause));
   }
 
   readonly #onLoss = new Set<(reason: Failure) => void>();

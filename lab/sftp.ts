@@ -47,7 +47,7 @@ export async function answersAsSsh(port: number): Promise<boolean> {
 }
 
 /** Debian keeps libraries in folders named after the machine. A linked OpenSSH of the system brings none. */
-function libraryFolders(tool: string): string[] {
+export function libraryFolders(tool: string): string[] {
   const below = join(tool, 'usr', 'lib');
   if (!existsSync(below)) return [];
   return readdirSync(below, { withFileTypes: true }).filter((each) => each.isDirectory() && each.name.includes('linux')).map((each) => join(below, each.name));

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, chown, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -112,6 +112,24 @@ test('rights that are lost in the middle are said, and what is there stays', asy
   await expect(putSample(session, 'b')).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED' });
   expect(await readdir(join(root, '.tmp'))).toEqual([]);
   expect(await lengthsOf(session)).toEqual({ 'a/first': 1000 });
+});
+
+test('a key that the server no longer takes is said when the connection is made anew, and is taken again', async () => {
+  await using proxy = await startFaultyProxy(lab.place('sftp').ports['port']!);
+  await using session = await openSftp(lab, 'sftp', { port: proxy.port, knownHosts: undefined, hostKey: await sftpFingerprint(lab.place('sftp')), path: 'withdrawn' });
+  await putSample(session, 'first', 1000);
+  const { authorizedKeys } = sftpFiles(lab.place('sftp'));
+  await rename(authorizedKeys, `${authorizedKeys}.away`);
+  try {
+    proxy.resetAfter = 0;
+    await expect(putSample(session, 'second')).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
+    proxy.resetAfter = undefined;
+    await expect(putSample(session, 'second')).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED', hint: expect.stringContaining('privateKey') });
+  } finally {
+    await rename(`${authorizedKeys}.away`, authorizedKeys);
+  }
+  await putSample(session, 'second');
+  expect(await lengthsOf(session)).toEqual({ first: 1000, second: 10 });
 });
 
 test('a server that is killed in the middle fails what was under way, at once; the next request finds it again', async () => {

@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const withServers = ['test/lab/**/*.test.ts', 'test/servers/**/*.test.ts', 'test/journeys/**/*.test.ts', 'test/workflows/everyRefusal.test.ts'];
 
 /** The longest first, so that none is left alone at the end. */
-const longest = ['journeys/destinations', 'workflows/everyRefusal', 'journeys/kills', 'servers/pairs', 'journeys/commands', 'journeys/reap', 'journeys/damageAndSteering', 'journeys/sources', 'workflows/backup'];
+const longest = ['journeys/destinations', 'workflows/everyRefusal', 'journeys/kills', 'servers/pairs', 'journeys/sharedDestinations', 'journeys/commands', 'journeys/reap', 'journeys/damageAndSteering', 'journeys/sources', 'workflows/backup'];
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const place = ({ moduleId }: TestSpecification): number => longest.findIndex((name) => moduleId.endsWith(`${name}.test.ts`));

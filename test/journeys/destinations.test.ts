@@ -31,7 +31,7 @@ beforeAll(async () => {
       remote: { ...remote, path: '/remote' }, quota: { ...remote, path: '/quota' }, second: { ...remote, path: '/second' }, denied: { ...remote, path: '/denied', user: 'nobody' },
       file: local('a-file'), missing: local('not/there'),
       encrypted: local('encrypted', { encryption: { passphrase: { file: join(folder, 'key-one') } } }),
-      shared: local('shared'), inCluster: { type: 'LocalHDFS', cluster: 'prod', instance: 'hacluster', path: '/backups' },
+      inCluster: { type: 'LocalHDFS', cluster: 'prod', instance: 'hacluster', path: '/backups' },
     });
     const hdfs = { source: 'hdfs', instance: 'hacluster', paths: ['/bulk'] };
     const little = { ...hdfs, paths: ['/data'] };
@@ -39,15 +39,12 @@ beforeAll(async () => {
     for (const name of ['small', 'locked', 'pulled', 'remote', 'quota']) config.tasks[name] = task('prod', hdfs, [name]);
     for (const name of ['denied', 'file', 'missing', 'encrypted', 'inCluster']) config.tasks[name] = task('prod', little, [name]);
     config.tasks['both'] = task('prod', hdfs, ['first', 'second'], { policy: { patience: '5s' } });
-    config.tasks['shared-prod'] = task('prod', little, ['shared']);
-    config.tasks['shared-standby'] = task('standby', { ...hdfs, paths: ['/other'] }, ['shared']);
     const database = config.clusters['prod']!.services['DBService']!['DBService']!;
     config.clusters['locked-out'] = { services: { DBService: { DBService: { ...database, password: { file: join(folder, 'key-one') } } } } };
     config.tasks['locked-out'] = { cluster: 'locked-out', sources: [{ source: 'dbservice' }], destinations: ['vault'] };
   });
   await makeSampleData(journey.lab, { files: 60, largeBytes: 2 * MiB, databases: ['hivemeta'], rows: 100 });
   await writeBulk(journey.lab, 'hdfs-a', '/bulk', 5, 24 * MiB);
-  await writeBulk(journey.lab, 'hdfs-b', '/other', 2, 8 * MiB);
 }, 240_000);
 afterAll(async () => {
   await journey?.product.down();
@@ -239,17 +236,7 @@ describe('one of several destinations', () => {
   });
 });
 
-describe('one repository', () => {
-  it('takes the first runs of two clusters at the same time', async () => {
-    const both = ['shared-prod', 'shared-standby'].map((task) => journey.product.start(['task', 'run', task, '--output', 'json', '--quiet']));
-    const outcomes = await Promise.all(both.map(async ({ answer }) => (await answer).json<RunAnswer>()));
-    expect(outcomes.map((each) => each.outcome)).toEqual(['sealed', 'sealed']);
-    for (const { setIds } of outcomes) expect(await journey.product.json(['set', 'verify', setIds[0]!, '--destination', 'shared', '--level', 'content'])).toMatchObject({ ok: true });
-    const { sets } = await journey.product.json<{ sets: { cluster: string }[] }>(['set', 'list', '--destination', 'shared']);
-    expect(sets.map((each) => each.cluster).sort()).toEqual(['prod', 'standby']);
-    expect(await journey.leftovers(join(journey.folder, 'shared'))).toEqual([]);
-  });
-
+describe('a repository', () => {
   it('on the HDFS it protects is verified and restored from, and never contains itself', async () => {
     const outcome = await journey.product.json<RunAnswer>(['task', 'run', 'inCluster']);
     expect(await journey.product.json(['set', 'verify', outcome.setIds[0]!, '--destination', 'inCluster', '--level', 'content'])).toMatchObject({ ok: true });

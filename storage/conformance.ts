@@ -5,7 +5,7 @@ import { readingCases } from './conformanceReading.ts';
 import { writingCases } from './conformanceWriting.ts';
 import type { StorageCapabilities, StorageSession } from './storageDriver.ts';
 
-/** What is checked. Two sizes are usual: quick (64 MiB, 300 objects) and full (1 GiB, 20,000 objects). */
+/** What is checked. Two sizes are usual: quick (64 MiB, 300 objects) and full (64 MiB and 1 GiB, 20,000 objects). */
 export interface ConformanceOptions {
   /** Size of the largest object, for the limits and the speed. Default 64 MiB. */
   readonly largeBytes?: number;
@@ -34,6 +34,8 @@ export interface ConformanceResult {
 const PREFIX = '.conformance-';
 /** A check that is older was killed. */
 const ABANDONED_MS = 60 * 60 * 1000;
+/** Some media take many removals in one request. */
+const REMOVED_AT_ONCE = 100;
 
 /**
  * Checks that a destination keeps every promise of `StorageSession`, one result per case. Works below a prefix of its own, and
@@ -93,7 +95,7 @@ async function removeAll(session: StorageSession, prefix: string, signal?: Abort
       if (keys.length === 1000) break;
     }
     if (keys.length === 0) return;
-    for (let i = 0; i < keys.length; i += 16) await Promise.all(keys.slice(i, i + 16).map((key) => session.remove(key, signal)));
+    for (let i = 0; i < keys.length; i += REMOVED_AT_ONCE) await Promise.all(keys.slice(i, i + REMOVED_AT_ONCE).map((key) => session.remove(key, signal)));
   }
 }
 

@@ -3,7 +3,7 @@ import { count, document, object, problem, seconds, text } from './parts.ts';
 
 const destination = object({
   destination: text, type: text, capabilities: object({}),
-  cases: z.array(object({ name: text, status: z.enum(['passed', 'failed', 'unsupported']), reason: text, seconds })),
+  cases: z.array(object({ name: text, status: z.enum(['passed', 'failed', 'unsupported']), reason: text, seconds, bytesPerSecond: z.number().optional() })),
 });
 
 /** Of `config`, `cluster`, `destination` and `support`. */

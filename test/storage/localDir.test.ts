@@ -1,12 +1,16 @@
+import { constants, readlinkSync } from 'node:fs';
+import * as files from 'node:fs/promises';
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { join, relative } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { checkDestination, type ConformanceResult } from '../../storage/conformance.ts';
 import { localDir } from '../../storage/localDir.ts';
 import { sampleBody } from '../../storage/sampleBody.ts';
 import type { StorageSession } from '../../storage/storageDriver.ts';
 
+const require = createRequire(import.meta.url);
 const context = { name: 'vault', readSecret: async (): Promise<string> => '' };
 let folder: string;
 
@@ -166,4 +170,39 @@ test('a file cut short behind our back is found by a range read', async () => {
   await put(session, 'a', 1000);
   await writeFile(join(folder, 'root', 'a'), 'short');
   await expect(session.get('a', { offset: 0, length: 1000 })[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'E_CORRUPT' });
+});
+
+test('a name is made that nobody has, its bytes are on the medium before it becomes the object’s, and that name after', async () => {
+  await using session = await open();
+  await put(session, 'sets/first');
+  const calls: string[] = [];
+  const root = join(folder, 'root');
+  const named = (path: string): string => relative(root, path.replace(/^\/proc\/self\/fd\/\d+/, root)).replace(/^\.tmp\/.+/, '.tmp/…');
+  const handle = await files.open(folder);
+  const handles = Object.getPrototypeOf(handle) as files.FileHandle;
+  await handle.close();
+  const { sync } = handles;
+  const spied = [
+    vi.spyOn(handles, 'sync').mockImplementation(async function (this: files.FileHandle) {
+      calls.push(`sync ${named(readlinkSync(`/proc/self/fd/${this.fd}`))}`);
+      await sync.call(this);
+    }),
+    ...(['open', 'rename'] as const).map((name) => {
+      const real = files[name] as (...args: unknown[]) => Promise<unknown>;
+      return vi.spyOn(require('node:fs/promises') as typeof files, name).mockImplementation((async (...args: unknown[]) => {
+        const flags = Number(args[1]);
+        if (name === 'rename') calls.push(`rename ${named(String(args[0]))} ${named(String(args[1]))}`);
+        else if ((flags & constants.O_CREAT) !== 0) calls.push(`create ${named(String(args[0]))}${(flags & constants.O_EXCL) !== 0 ? ' exclusively' : ''}${(flags & constants.O_NOFOLLOW) !== 0 ? ', no link' : ''}`);
+        return await real(...args);
+      }) as never);
+    }),
+  ];
+  syncBuiltinESMExports();
+  try {
+    await put(session, 'sets/new/object');
+  } finally {
+    for (const each of spied) each.mockRestore();
+    syncBuiltinESMExports();
+  }
+  expect(calls).toEqual(['create .tmp/… exclusively, no link', 'sync .tmp/…', 'sync sets', 'rename .tmp/… sets/new/object', 'sync sets/new']);
 });

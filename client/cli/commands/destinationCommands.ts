@@ -1,4 +1,6 @@
+import type { ConformanceResult } from '../../../storage/conformance.ts';
 import { ExitCode } from '../failure.ts';
+import { bytesText } from '../format.ts';
 import { interruptible } from '../interruptible.ts';
 import { option } from '../option.ts';
 import type { Noun } from '../program.ts';
@@ -10,7 +12,7 @@ export const destinationCommands: Noun = {
     {
       usage: 'check [name]',
       description: 'Run the conformance suite against destinations; leaves nothing behind; exit code 1 when a case fails',
-      options: [option('--full', '1 GiB objects and 20,000 of them, instead of 64 MiB and 300')],
+      options: [option('--full', 'objects of 64 MiB and 1 GiB and a listing of 20,000, instead of 64 MiB and 300')],
       examples: ['destination check vault', 'destination check --full --output json'],
       async action(context, [name], options) {
         const config = await context.config();
@@ -18,7 +20,7 @@ export const destinationCommands: Noun = {
           import('../../../storage/conformance.ts'), import('../../../storage/drivers.ts'), import('../../openRepositoryAt.ts'),
         ]);
         const size = options['full'] === true ? { largeBytes: 1024 ** 3, listed: 20_000 } : {};
-        const reports: { destination: string; type: string; capabilities: object; cases: { name: string; status: string; reason: string; seconds: number }[] }[] = [];
+        const reports: { destination: string; type: string; capabilities: object; cases: ConformanceResult[] }[] = [];
         for (const each of name === undefined ? Object.keys(config.destinations) : [name]) {
           const { type } = destinationOf(config, each);
           await using session = await openSession(config, each);
@@ -35,8 +37,8 @@ export const destinationCommands: Noun = {
         }
         const document = reports.length === 1 && reports[0] !== undefined ? reports[0] : { destinations: reports };
         await context.output.result(document, () => context.output.table({
-          head: ['destination', 'case', 'status', 'seconds', 'reason'],
-          rows: reports.flatMap((report) => report.cases.map((each) => [report.destination, each.name, each.status, each.seconds.toFixed(2), each.reason])),
+          head: ['destination', 'case', 'status', 'seconds', 'speed', 'reason'],
+          rows: reports.flatMap((report) => report.cases.map((each) => [report.destination, each.name, each.status, each.seconds.toFixed(2), each.bytesPerSecond === undefined ? '' : `${bytesText(Math.round(each.bytesPerSecond))}/s`, each.reason])),
           empty: 'no destination is configured',
         }), reports);
         if (reports.some((report) => report.cases.some((each) => each.status === 'failed'))) throw new ExitCode(1);

@@ -1,11 +1,11 @@
-import { chown, mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { asNobody, labUser } from './asNobody.ts';
+import { asNobody } from './asNobody.ts';
 import type { LabServer, ServerPlace } from './labServer.ts';
 import { launch } from './processes.ts';
 import { answersAsSsh } from './sftp.ts';
-import { makeSftpKeys, sftpFiles } from './sftpKeys.ts';
+import { prepareSftpFiles, sftpFiles } from './sftpKeys.ts';
 
 const program = fileURLToPath(new URL('plainSftp/server.py', import.meta.url));
 
@@ -28,9 +28,7 @@ export const plainSftp: LabServer = {
 
 async function prepare(place: ServerPlace): Promise<void> {
   const files = sftpFiles(place);
-  await mkdir(files.data, { recursive: true, mode: 0o755 });
-  if (labUser !== undefined) await chown(files.data, labUser.uid, labUser.gid);
-  await makeSftpKeys(place);
+  await prepareSftpFiles(place);
   await writeFile(join(place.folder, 'settings.json'), JSON.stringify({
     port: place.ports['port'], root: files.data, hostKey: files.hostKey, passwordFile: files.password, authorizedKeys: files.authorizedKeys, user: plainUsers.password, askedUser: plainUsers.asked,
   }));

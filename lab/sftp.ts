@@ -1,12 +1,12 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { chown, mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { asNobody, labUser } from './asNobody.ts';
 import { greetingOf } from './greetingOf.ts';
 import type { LabServer, ServerPlace } from './labServer.ts';
 import { launch } from './processes.ts';
-import { makeSftpKeys, sftpFiles } from './sftpKeys.ts';
+import { prepareSftpFiles, sftpFiles } from './sftpKeys.ts';
 
 /** The user of the operating system the server runs as: the only one who can log in, as an unprivileged sshd cannot become another. */
 export const sftpUser = labUser === undefined ? userInfo().username : 'nobody';
@@ -29,9 +29,7 @@ export const sftp: LabServer = {
 
 async function prepare(place: ServerPlace): Promise<void> {
   const files = sftpFiles(place);
-  await mkdir(files.data, { recursive: true, mode: 0o755 });
-  if (labUser !== undefined) await chown(files.data, labUser.uid, labUser.gid);
-  await makeSftpKeys(place);
+  await prepareSftpFiles(place);
   await writeFile(join(place.folder, 'sshd_config'), [
     `Port ${place.ports['port']}`, 'ListenAddress 127.0.0.1', `HostKey ${files.hostKey}`, `AuthorizedKeysFile ${files.authorizedKeys}`, 'PidFile none', 'UsePAM no', 'StrictModes no',
     'PasswordAuthentication no', 'KbdInteractiveAuthentication no', 'MaxStartups 100', 'LogLevel VERBOSE',

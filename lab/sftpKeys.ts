@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
+import { labUser } from './asNobody.ts';
 import { secretFile } from './secretFile.ts';
 import type { ServerPlace } from './labServer.ts';
 
@@ -25,9 +26,11 @@ export function sftpFiles({ name, folder, secretsFolder }: Place) {
   };
 }
 
-/** Makes what is missing of it. */
-export async function makeSftpKeys(place: Place & Pick<ServerPlace, 'ports'>): Promise<void> {
+/** Makes what is missing of it: the keys, and the folder of the user the server runs as. */
+export async function prepareSftpFiles(place: Place & Pick<ServerPlace, 'ports'>): Promise<void> {
   const files = sftpFiles(place);
+  await mkdir(files.data, { recursive: true, mode: 0o755 });
+  if (labUser !== undefined) await chown(files.data, labUser.uid, labUser.gid);
   await secretFile(files.password);
   const passphrase = await secretFile(files.passphrase);
   if (!existsSync(files.hostKey)) {

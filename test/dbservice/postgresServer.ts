@@ -9,7 +9,7 @@ import pg from 'pg';
 const run = promisify(execFile);
 const nobody = 65534;
 
-export const postgresBinaries = resolve(import.meta.dirname, '../../.tools/postgres/embedded_postgres/pginstall/bin');
+export const postgresBinaries = join(process.env['MRS_BACKUP_TOOLS'] ?? resolve(import.meta.dirname, '../../.tools'), 'postgres/embedded_postgres/pginstall/bin');
 export const postgresPassword = 'canary-secret-Ktz1';
 
 /** A PostgreSQL server of its own for one test file. Stopped and removed with it. */

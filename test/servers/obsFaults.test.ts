@@ -5,9 +5,11 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { labBucket, s3Request } from '../../lab/s3Account.ts';
 import type { StorageSession } from '../../storage/storageDriver.ts';
+import { obsFront, type ObsState } from '../obs/obsFront.ts';
 import { bytesAt, keysOf, openObsScene, putSample, type ObsScene } from '../obs/openObs.ts';
+import { resolveLocalhostNames } from '../obs/virtualHosts.ts';
 
-// What befalls a bucket while a session is open: it vanishes, it is full, its rights are taken away.
+// What befalls a bucket while a session is open: it vanishes, it is full, rights are taken away or expire.
 const run = promisify(execFile);
 const small = { multipartAbove: 5 << 20, partSize: 5 << 20 };
 const LARGE = 6_000_000;
@@ -124,4 +126,20 @@ test('a disk of the server that is full is said as far as the server says it, an
   } finally {
     await run('umount', ['-l', folder]);
   }
+});
+
+test('temporary credentials go with every request, and are read again when they have expired', async () => {
+  using _names = resolveLocalhostNames();
+  const state: ObsState = { quota: 1000, used: 300, token: 'first-token', api: '3.0' };
+  const { proxy, settings } = await scene.proxied('s3-a', { ...small, pathStyle: false }, { translate: obsFront(await scene.keys('s3-a'), state) });
+  await using _ = proxy;
+  const tokenFile = join(scene.folder, 'token');
+  await writeFile(tokenFile, 'first-token', { mode: 0o600 });
+  await using session = await scene.open({ ...settings, endpoint: `http://localhost:${proxy.port}`, securityToken: { file: tokenFile } });
+  await putSample(session, 'a');
+  expect(await session.space()).toEqual({ freeBytes: 700, totalBytes: 1000 });
+  state.token = 'second-token';
+  await expect(putSample(session, 'b')).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE', hint: expect.stringContaining('temporary credentials') });
+  await writeFile(tokenFile, 'second-token', { mode: 0o600 });
+  await putSample(session, 'b');
 });

@@ -1,9 +1,8 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import * as http from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -283,20 +282,4 @@ test('20: a redirection is not followed, and nothing signed goes where it leads'
   await expect(session.stat('a')).rejects.toMatchObject({ code: 'E_DESTINATION_PATH' });
   await expect(putSample(session, 'a')).rejects.toMatchObject({ code: 'E_DESTINATION_PATH' });
   expect(elsewhere.proxy.seen).toEqual([]);
-});
-
-test('temporary credentials go with every request, and are read again when they have expired', async () => {
-  using _names = resolveLocalhostNames();
-  const state: ObsState = { quota: 1000, used: 300, token: 'first-token', api: '3.0' };
-  const { proxy, settings } = await scene.proxied('s3-a', { ...small, pathStyle: false }, { translate: obsFront(await scene.keys('s3-a'), state) });
-  await using _ = proxy;
-  const tokenFile = join(scene.folder, 'token');
-  await writeFile(tokenFile, 'first-token', { mode: 0o600 });
-  await using session = await scene.open({ ...settings, endpoint: `http://localhost:${proxy.port}`, securityToken: { file: tokenFile } });
-  await putSample(session, 'a');
-  expect(await session.space()).toEqual({ freeBytes: 700, totalBytes: 1000 });
-  state.token = 'second-token';
-  await expect(putSample(session, 'b')).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE', hint: expect.stringContaining('temporary credentials') });
-  await writeFile(tokenFile, 'second-token', { mode: 0o600 });
-  await putSample(session, 'b');
 });

@@ -1,25 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { controlQueue, queries, updates, workflowIds } from '../../contracts/names.ts';
+import { controlQueue, queries, updates } from '../../contracts/names.ts';
 import type { BackupOutcome, RunProgress } from '../../contracts/run.ts';
 import { failure, scriptedActivities, untilCancelled, type Script } from './scriptedActivities.ts';
+import { runBackup, startBackup } from './startedBackup.ts';
 import { openWorkflowLab, type WorkflowLab } from './workflowLab.ts';
 
 let lab: WorkflowLab;
 beforeAll(async () => { lab = await openWorkflowLab('real'); });
 afterAll(async () => { await lab?.close(); });
 
-const start = () => lab.env.client.workflow.start('backup', { taskQueue: controlQueue, workflowId: workflowIds.backup('prod', 'nightly', randomUUID()), args: [{ cluster: 'prod', task: 'nightly' }] });
-
-async function run(script: Script, shards?: number) {
-  const scripted = scriptedActivities(script, shards);
-  const result = await lab.during(scripted.activities, async () => {
-    const handle = await start();
-    return await handle.result().then((outcome: unknown) => ({ outcome: outcome as BackupOutcome, error: undefined }), (error: unknown) => ({ outcome: undefined, error: error as WorkflowFailedError }));
-  });
-  return { ...result, ...scripted };
-}
+const start = () => startBackup(lab);
+const run = (script: Script, shards?: number) => runBackup(lab, script, shards);
 
 describe('a backup run', () => {
   it('takes all handles before it copies, seals every destination, keeps only the handle for the next increment', async () => {

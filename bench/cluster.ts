@@ -5,13 +5,12 @@ import { hadoopJava } from '../lab/hadoopJava.ts';
 import { createLab } from '../lab/lab.ts';
 import { createWebHdfs } from '../protocols/webhdfs/createWebHdfs.ts';
 import type { WebHdfs } from '../protocols/webhdfs/webHdfs.ts';
+import type { BenchOptions } from './benchOptions.ts';
 import { largeCorpus, smallCorpus, type Scale } from './corpora.ts';
 import { measure } from './measure.ts';
-import type { Peer } from './peers.ts';
 import { bytesIn, ours } from './pipeline.ts';
 import { sampleText } from './sampleText.ts';
 import type { Samples } from './samples.ts';
-import type { Subject } from './subject.ts';
 
 /** A WebHDFS server writes some tens of small files a second: fewer than in a folder. */
 const scales: Readonly<Record<'standard' | 'small', Scale>> = {
@@ -22,15 +21,9 @@ const corpus = 'HDFS';
 const changedFiles = 20;
 const changedBytesEach = 8 << 10;
 
-export interface ClusterOptions {
-  readonly folder: string;
+export interface ClusterOptions extends BenchOptions {
   readonly toolsFolder: string;
   readonly scale: 'standard' | 'small';
-  readonly peers: readonly Peer[];
-  readonly runs: number;
-  readonly subject: Subject;
-  readonly samples: Samples;
-  readonly say: (line: string) => void;
 }
 
 /** One real NameService as the source: us beside a download followed by restic, and beside DistCp into a folder. */

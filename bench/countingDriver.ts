@@ -1,9 +1,10 @@
 import { appendFileSync } from 'node:fs';
 import type { AnyDriver } from '../storage/drivers.ts';
 import { emptyCounts, metered } from '../storage/layers.ts';
+import type { HttpRequests } from './httpRequests.ts';
 
 /** The same driver; when a session ends, what it asked of the destination becomes a line of the file. */
-export function countingDriver(driver: AnyDriver, file: string): AnyDriver {
+export function countingDriver(driver: AnyDriver, file: string, requests: HttpRequests): AnyDriver {
   return {
     ...driver,
     async open(config, context) {
@@ -12,7 +13,7 @@ export function countingDriver(driver: AnyDriver, file: string): AnyDriver {
       return {
         ...session,
         async [Symbol.asyncDispose]() {
-          appendFileSync(file, `${JSON.stringify(Object.fromEntries(Object.entries(counts).map(([verb, { requests }]) => [verb, requests])))}\n`);
+          appendFileSync(file, `${JSON.stringify({ ...Object.fromEntries(Object.entries(counts).map(([verb, each]) => [verb, each.requests])), http: requests.take() })}\n`);
           await session[Symbol.asyncDispose]();
         },
       };

@@ -5,8 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { productVersion } from '../worker/productVersion.ts';
 import { cluster, hasDistCpIn } from './cluster.ts';
-import { givenCorpus, largeCorpus, scales, smallCorpus } from './corpora.ts';
+import { givenCorpus, largeCorpus, scales, smallCorpus, type Corpus } from './corpora.ts';
+import { destinations } from './destinations.ts';
 import { limits } from './limits.ts';
+import { measuredDestinations } from './measuredDestinations.ts';
 import { allPeers } from './peers.ts';
 import { pipeline } from './pipeline.ts';
 import { markdown } from './report.ts';
@@ -16,9 +18,9 @@ import { Subject } from './subject.ts';
 
 /** `npm run bench`: mrs-backup beside what a user would do instead, on the same data, in one run. */
 const usage = `npm run bench -- [options]
-  --only pipeline|cluster|scale   one part; repeatable (default: all)
+  --only pipeline|cluster|destinations|scale   one part; repeatable (default: all)
   --corpus large|small|FOLDER     repeatable (default: large and small)
-  --peers a,b                     of tar+zstd, restic, borg, rclone, cp; none for no peers (default: all)
+  --peers a,b                     of tar+zstd, restic, borg, rclone, cp; none for no peers (default: all); not of destinations
   --runs N                        samples of each (default 3)
   --scale standard|small          small: a quick trial
   --entries N                     entries of the part scale (default 1000000)
@@ -31,8 +33,9 @@ const { values } = parseArgs({ options: {
   entries: { type: 'string', default: '1000000' }, state: { type: 'string', default: join(root, '.bench') }, output: { type: 'string', default: 'markdown' }, help: { type: 'boolean', default: false },
 } });
 const scale = scales[values.scale as 'standard' | 'small'];
-const parts = values.only ?? ['pipeline', 'cluster', 'scale'];
-if (values.help || scale === undefined || parts.some((each) => !['pipeline', 'cluster', 'scale'].includes(each)) || !['markdown', 'json'].includes(values.output)) {
+const everyPart = ['pipeline', 'cluster', 'destinations', 'scale'];
+const parts = values.only ?? everyPart;
+if (values.help || scale === undefined || parts.some((each) => !everyPart.includes(each)) || !['markdown', 'json'].includes(values.output)) {
   process.stderr.write(usage);
   process.exit(values.help ? 0 : 2);
 }
@@ -52,7 +55,8 @@ if (unknown.length > 0) {
   process.stderr.write(`there is no peer ${unknown.join(', ')}\n${usage}`);
   process.exit(2);
 }
-const missing: { readonly name: string; readonly missing?: string }[] = peers.filter((each) => each.missing !== undefined);
+const usesPeers = parts.includes('pipeline') || parts.includes('cluster');
+const missing: { readonly name: string; readonly missing?: string }[] = usesPeers ? peers.filter((each) => each.missing !== undefined) : [];
 if (parts.includes('cluster') && !hasDistCpIn(toolsFolder)) missing.push({ name: 'DistCp', missing: 'set-up could not bring it (mvn)' });
 for (const each of missing) say(`MISSING: ${each.name} is not measured: ${each.missing}`);
 
@@ -61,18 +65,17 @@ const loadBefore = loadavg();
 const samples = new Samples();
 const common = { folder: state, peers: peers.filter((each) => each.missing === undefined), runs: Number(values.runs), samples, say };
 limits(state, samples);
-if (parts.includes('pipeline')) {
-  const corpora = (values.corpus ?? ['large', 'small']).map((name) => (name === 'large' || name === 'small' ? (name === 'large' ? largeCorpus : smallCorpus)(join(state, 'corpora', values.scale, name), scale) : givenCorpus(resolve(name))));
-  await withSubject((subject) => pipeline({ ...common, corpora, subject }));
-}
+const corporaOf = (): readonly Corpus[] => (values.corpus ?? ['large', 'small']).map((name) => (name === 'large' || name === 'small' ? (name === 'large' ? largeCorpus : smallCorpus)(join(state, 'corpora', values.scale, name), scale) : givenCorpus(resolve(name))));
+if (parts.includes('pipeline')) await withSubject((subject) => pipeline({ ...common, corpora: corporaOf(), subject }));
 
 if (parts.includes('cluster')) await withSubject((subject) => cluster({ ...common, toolsFolder, scale: values.scale as 'standard' | 'small', subject }));
+if (parts.includes('destinations')) await withSubject((subject) => destinations({ ...common, toolsFolder, corpora: corporaOf(), destinations: measuredDestinations, subject }));
 if (parts.includes('scale')) await withSubject((subject) => measureScale({ ...common, entries: Number(values.entries), subject }));
 
 const about = [
   `mrs-backup ${productVersion}, Node ${process.version}, ${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}), ${(totalmem() / 2 ** 30).toFixed(0)} GiB, ${new Date(begunMs).toISOString()}, ${Math.round((Date.now() - begunMs) / 1000)} s in all`,
   `load of the machine (1, 5, 15 min): before ${loadBefore.map((each) => each.toFixed(1)).join(', ')}, after ${loadavg().map((each) => each.toFixed(1)).join(', ')}`,
-  `medians of ${values.runs}; seconds with the sync of what was written; warm page cache; ${common.peers.map((each) => `${each.name} ${each.version}${each.encrypted ? ' (encrypts)' : ''}`).join(', ')}`,
+  `medians of ${values.runs}; seconds with the sync of what was written; warm page cache; ${(usesPeers ? common.peers : []).map((each) => `${each.name} ${each.version}${each.encrypted ? ' (encrypts)' : ''}`).join(', ')}`,
   ...missing.map((each) => `**not measured: ${each.name}** (${each.missing})`),
 ];
 process.stdout.write(values.output === 'json' ? `${JSON.stringify({ about, rows: samples.rows }, undefined, 1)}\n` : `${markdown(samples, about)}\n`);

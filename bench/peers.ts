@@ -19,7 +19,7 @@ export interface Peer {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+export const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** All peers in the order of the table, those that are missing with the reason. */
 export function allPeers(toolsFolder: string): Peer[] {
@@ -72,8 +72,9 @@ export function allPeers(toolsFolder: string): Peer[] {
   ];
 }
 
-function found(command: string, args: readonly string[], otherwise: string): Pick<Peer, 'version' | 'missing'> {
+/** Its version, or why it cannot be measured. */
+export function found(command: string, args: readonly string[], otherwise: string, env: NodeJS.ProcessEnv = {}): Pick<Peer, 'version' | 'missing'> {
   if (command.includes('/') && !existsSync(command)) return { version: undefined, missing: otherwise };
-  const { status, stdout } = spawnSync(command, args, { encoding: 'utf8' });
-  return status === 0 ? { version: /\d+(\.\d+)+/.exec(stdout)?.[0] ?? 'of an unknown version' } : { version: undefined, missing: otherwise };
+  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', env: { ...process.env, ...env } });
+  return status === 0 ? { version: /\d+(\.\d+)+/.exec(`${stdout}${stderr}`)?.[0] ?? 'of an unknown version' } : { version: undefined, missing: otherwise };
 }

@@ -1,25 +1,19 @@
 import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { BenchOptions } from './benchOptions.ts';
 import type { Corpus } from './corpora.ts';
 import { measure } from './measure.ts';
 import { oneFileRequests } from './oneFileRequests.ts';
 import type { Peer } from './peers.ts';
 import type { Samples } from './samples.ts';
-import type { Subject } from './subject.ts';
 
 const dataPath = fileURLToPath(new URL('dataPath.ts', import.meta.url));
 export const ours = 'mrs-backup';
 export const oursDataPath = 'mrs-backup, data path alone';
 
-export interface PipelineOptions {
-  readonly folder: string;
+export interface PipelineOptions extends BenchOptions {
   readonly corpora: readonly Corpus[];
-  readonly peers: readonly Peer[];
-  readonly runs: number;
-  readonly subject: Subject;
-  readonly samples: Samples;
-  readonly say: (line: string) => void;
 }
 
 /** The same folders through us and through what a user would do instead, in turn, each round beginning with another one. */
@@ -90,12 +84,13 @@ async function oneRound({ folder, peers, runs, subject, samples, say }: Pipeline
   }
 }
 
-function rotate<T>(items: readonly T[], by: number): T[] {
+/** Who begins changes from round to round. */
+export function rotate<T>(items: readonly T[], by: number): T[] {
   return [...items.slice(by % items.length), ...items.slice(0, by % items.length)];
 }
 
 /** Brings a folder into the page cache. */
-async function warm(folder: string): Promise<void> {
+export async function warm(folder: string): Promise<void> {
   await measure({ line: `find '${folder}' -type f -print0 | xargs -0 cat > /dev/null` });
 }
 
@@ -105,4 +100,9 @@ export function bytesIn(folder: string): number {
   let sum = 0;
   for (const each of readdirSync(folder, { withFileTypes: true, recursive: true })) if (each.isFile()) sum += lstatSync(join(each.parentPath, each.name)).size;
   return sum;
+}
+
+/** How many files there are below a folder. */
+export function filesIn(folder: string): number {
+  return readdirSync(folder, { withFileTypes: true, recursive: true }).filter((each) => each.isFile()).length;
 }

@@ -12,7 +12,7 @@ export interface Sample extends Partial<Cost> {
 
 /** One line of the report: who did what with what, how often. */
 export interface Row {
-  readonly part: 'pipeline' | 'cluster' | 'scale' | 'limits';
+  readonly part: 'pipeline' | 'cluster' | 'scale' | 'limits' | 'destinations';
   readonly corpus: string;
   readonly step: string;
   readonly who: string;

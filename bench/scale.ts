@@ -4,21 +4,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connectEngine } from '../client/engine.ts';
 import { loadConfig } from '../config/loadConfig.ts';
 import { workflowIds } from '../contracts/names.ts';
+import type { BenchOptions } from './benchOptions.ts';
 import { benchCatalogue } from './catalogue.ts';
 import { rssOf } from './measure.ts';
 import { bytesIn, ours } from './pipeline.ts';
-import type { Samples } from './samples.ts';
 import type { Subject } from './subject.ts';
 
 const changes = 1000;
 const fileBytes = 64;
 
-export interface ScaleOptions {
-  readonly folder: string;
+export interface ScaleOptions extends Omit<BenchOptions, 'peers' | 'runs'> {
   readonly entries: number;
-  readonly subject: Subject;
-  readonly samples: Samples;
-  readonly say: (line: string) => void;
 }
 
 /** What grows with the number of entries, and what must not: memory of the worker, history, the cost of an increment. */

@@ -27,10 +27,10 @@ export class Subject {
     this.#config = { engine: { state: join(folder, 'engine') }, clusters: { bench: { services: {} } }, destinations: {}, tasks: {} };
   }
 
-  /** A service instance, a destination of its own and a task from the one to the other. Known to the next command. */
-  addTask(name: string, source: { readonly component: string; readonly source: string; readonly instance: string; readonly block: unknown; readonly selection?: object }, destinationFolder: string): void {
+  /** A service instance, a destination of its own (a folder, or a block of the configuration) and a task from the one to the other. Known to the next command. */
+  addTask(name: string, source: { readonly component: string; readonly source: string; readonly instance: string; readonly block: unknown; readonly selection?: object }, destination: string | Readonly<Record<string, unknown>>): void {
     (this.#config.clusters.bench.services[source.component] ??= {})[source.instance] = source.block;
-    this.#config.destinations[name] = { type: 'LocalDir', path: destinationFolder, allowRootFileSystem: true };
+    this.#config.destinations[name] = typeof destination === 'string' ? { type: 'LocalDir', path: destination, allowRootFileSystem: true } : destination;
     this.#config.tasks[name] = { cluster: 'bench', sources: [{ source: source.source, instance: source.instance, ...source.selection }], destinations: [name] };
     writeFileSync(join(this.folder, 'mrs-backup.yaml'), stringify(this.#config, { aliasDuplicateObjects: false }));
   }

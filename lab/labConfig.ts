@@ -51,7 +51,7 @@ export function labConfig(lab: LabConfig): string {
       vault: { type: 'LocalDir', path: join(lab.stateFolder, 'vault'), allowRootFileSystem: true },
       ...(places['hdfs-a'] !== undefined ? { onprod: { type: 'LocalHDFS', cluster: 'prod', instance: 'hacluster', path: '/mrs-backup' } } : {}),
       ...(places['hdfs-b'] !== undefined ? { onstandby: { type: 'RemoteHDFS', webhdfs: webhdfs('hdfs-b'), user, path: '/mrs-backup' } } : {}),
-      ...(places['sftp'] !== undefined ? { onsftp: sftpDestination(places['sftp'], { user: sftpUser, path: 'mrs-backup', privateKey: { file: sftpFiles(places['sftp']).key } }) } : {}),
+      ...(places['sftp'] !== undefined ? { onsftp: sftpDestination(places['sftp']) } : {}),
       ...(places['sftp-plain'] !== undefined ? { onplainsftp: sftpDestination(places['sftp-plain'], { user: plainUsers.password, path: '/mrs-backup', password: { file: sftpFiles(places['sftp-plain']).password } }) } : {}),
       ...(places['s3-a'] !== undefined ? { obs: objectStore(places['s3-a']) } : {}),
       ...(places['s3-b'] !== undefined ? { obs2: objectStore(places['s3-b']) } : {}),
@@ -60,8 +60,8 @@ export function labConfig(lab: LabConfig): string {
   }, { aliasDuplicateObjects: false });
 }
 
-/** A destination on an SFTP server of the lab, whose key is known from its file. */
-function sftpDestination(place: ServerPlace, login: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+/** An SFTP server of the lab as a destination; its key is known from its file. */
+export function sftpDestination(place: ServerPlace, login: Readonly<Record<string, unknown>> = { user: sftpUser, path: 'mrs-backup', privateKey: { file: sftpFiles(place).key } }): Readonly<Record<string, unknown>> {
   return { type: 'SFTP', host: '127.0.0.1', port: place.ports['port'], ...login, knownHosts: sftpFiles(place).knownHosts };
 }
 

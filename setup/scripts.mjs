@@ -13,14 +13,14 @@ const scripts = {
   'record-histories': (args) => ({ needs: [...clusters, 'java'], commands: [['test/replay/record.ts', ...args]] }),
   docs: (args) => ({ needs: [], commands: [['docs/write.ts', ...args]] }),
   durability: (args) => ({ needs: [...servers, 'java'], commands: [['durability/main.ts', ...args]] }),
-  bench: (args) => ({ needs: ['temporal', ...(wantsCluster(args) ? ['hadoop', 'java'] : [])], wishes: ['restic', 'rclone', 'borg', ...(wantsCluster(args) ? ['distcp'] : [])], commands: [['bench/main.ts', ...args]] }),
+  bench: (args) => ({ needs: ['temporal', ...(wants(args, 'cluster') ? ['hadoop', 'java'] : []), ...(wants(args, 'destinations') ? ['openssh', 'seaweedfs'] : [])], wishes: ['restic', 'rclone', ...(wants(args, 'pipeline') ? ['borg'] : []), ...(wants(args, 'cluster') ? ['distcp'] : [])], commands: [['bench/main.ts', ...args]] }),
   typecheck: (args) => ({ needs: [], commands: typeCheck.map((command) => [...command, ...args]) }),
 };
 
-/** Whether the bench is to measure with HDFS. */
-function wantsCluster(args) {
+/** Whether the bench is to measure a part. */
+function wants(args, part) {
   const only = args.flatMap((each, i) => (each === '--only' ? [args[i + 1]] : each.startsWith('--only=') ? [each.slice('--only='.length)] : []));
-  return only.length === 0 || only.includes('cluster');
+  return only.length === 0 || only.includes(part);
 }
 
 export const scriptNames = Object.keys(scripts);

@@ -28,7 +28,7 @@ async function measureEntries({ folder, subject, samples, say }: ScaleOptions, e
   const repository = join(folder, 'out', name);
   writeFileSync(generationFile, '0');
   subject.addTask(name, { component: 'Synthetic', source: 'synthetic', instance: name, block: { entries, generationFile, changes, fileBytes } }, repository);
-  for (const step of ['full', `${changes} changes`]) {
+  for (const step of ['full', `${changes} changes, spread evenly`, `${changes} changes side by side`]) {
     const before = bytesIn(repository);
     const rss = watchRss(subject.workerPid);
     const { result, ...cost } = await subject.run(name, join(folder, 'out'));
@@ -38,7 +38,7 @@ async function measureEntries({ folder, subject, samples, say }: ScaleOptions, e
       ...cost, peakRssBytes: Math.max(...seen), storedBytes: bytesIn(repository) - before,
       notes: [`${Math.round(result.sources[0]!.entries / cost.commandSeconds).toLocaleString('en')} entries/s`, `worker RSS by quarters ${quarters(seen).map((each) => (each / (1 << 20)).toFixed(0)).join(', ')} MiB`, `history ${events.join(' + ')} events`],
     });
-    say(`${name} ${step.padEnd(14)} ${cost.seconds.toFixed(1)} s, worker at most ${(Math.max(...seen) / (1 << 20)).toFixed(0)} MiB, ${events.join(' + ')} events`);
+    say(`${name} ${step.padEnd(28)} ${cost.seconds.toFixed(1)} s, worker at most ${(Math.max(...seen) / (1 << 20)).toFixed(0)} MiB, ${events.join(' + ')} events`);
     writeFileSync(generationFile, String(Number(readFileSync(generationFile, 'utf8')) + 1));
   }
 }

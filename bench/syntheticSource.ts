@@ -14,7 +14,10 @@ const instance = z.strictObject({
 });
 type Instance = z.infer<typeof instance>;
 
-/** Any number of small files that are made up when they are asked for: what grows with their number is then our own. A change rewrites some of them, evenly spread. */
+/**
+ * Any number of small files that are made up when they are asked for: what grows with their number is then our own. The first change rewrites some
+ * of them, evenly spread; every later one as many that lie side by side.
+ */
 export const syntheticSource: DataSource<Instance, Record<string, never>> = {
   name: 'synthetic', component: 'Synthetic', kind: 'serviceData', instance, selection: z.strictObject({}), chunking: 'fixed', runsAfter: [], neverWith: {}, incomparableAttributes: [], covered: () => 'none',
   ownsKey: (key) => key.startsWith('/'),
@@ -24,7 +27,9 @@ export const syntheticSource: DataSource<Instance, Record<string, never>> = {
 function session(block: Instance): SourceSession<Record<string, never>> {
   const cannot = async (): Promise<never> => { throw new Failure('E_UNSUPPORTED', 'a synthetic source is only read, for measuring'); };
   const stride = block.changes === 0 ? Infinity : Math.max(1, Math.floor(block.entries / block.changes));
-  const generationOf = (index: number, generation: number): number => (index % stride === 0 ? generation : 0);
+  const isSpread = (index: number): boolean => index % stride === 0;
+  const isSideBySide = (index: number): boolean => index < block.changes;
+  const generationOf = (index: number, generation: number): number => (generation > 1 && isSideBySide(index) ? generation : generation > 0 && isSpread(index) ? 1 : 0);
   const file = (index: number, generation: number): Entry => ({
     key: `${folder(Math.floor(index / perFolder))}/f${String(index % perFolder).padStart(3, '0')}`, type: 'file', length: block.fileBytes,
     attributes: { owner: 'hive', group: 'hadoop', permission: '644', modificationTime: 1_760_000_000_000 + index + generationOf(index, generation) * 1000, fileId: 16_385 + index, replication: 3, blockSize: 134_217_728, generation: generationOf(index, generation) },
@@ -40,7 +45,8 @@ function session(block: Instance): SourceSession<Record<string, never>> {
       report({ kind: since === undefined ? 'full' : 'incremental' });
       const generation = handle.data['generation'] as number;
       if (since !== undefined) {
-        for (let index = 0; index < block.entries; index += stride) yield { op: 'put', entry: file(index, generation) };
+        const [step, end] = generation > 1 ? [1, Math.min(block.changes, block.entries)] : [stride, block.entries];
+        for (let index = 0; index < end; index += step) yield { op: 'put', entry: file(index, generation) };
         return;
       }
       for (let index = 0; index < block.entries; index++) {

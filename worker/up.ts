@@ -28,8 +28,11 @@ export interface UpOptions {
   readonly ready?: (record: { readonly address: string; readonly uiUrl: string | null }) => void;
 }
 
-/** New objects of V8 in 8 MiB instead of 32: buffers are elsewhere, and what lives longer is little. Its helper threads would only compete with ours. */
-const leanFlags = ['--max-semi-space-size=8', '--no-parallel-scavenge'];
+/**
+ * Of V8: new objects in 8 MiB instead of 32, collected by one thread, as helpers would only compete with ours; the heap grows by less than itself
+ * between two collections. Buffers are elsewhere, and what lives long is little.
+ */
+const leanFlags = ['--max-semi-space-size=8', '--no-parallel-scavenge', '--heap-growing-percent=80'];
 /**
  * Of the C library (mallopt(3)): every thread would otherwise keep a heap of its own, a hundred megabytes in all, and the memory of packs, once freed,
  * would stay with it.

@@ -37,9 +37,7 @@ export function setActivities(deps: ActivityDependencies): SetActivities {
       const newest = of === undefined ? undefined : await newestSetStamp(opened.repository, of.cluster, of.task);
       return { repositoryId: opened.repository.id, ...(newest === undefined ? {} : { newest }) };
     },
-    async findParent(ref, task, destinations) {
-      return await findParent(deps, ref, task, destinations);
-    },
+    findParent: (ref, task, destinations) => withPatience(deps, task, destinations, () => findParent(deps, ref, task, destinations)),
     beginSet: (run, plan, destination, recoveryPoint) => withPatience(deps, plan.task, plan.destinations, async () => {
       await using opened = await openRepositoryOf(deps, destination.name, destination.repositoryId, run.runKey);
       await beginSet(opened.repository, { ...setOf(plan, destination.setId), runId: run.runId, recoveryPoint, productVersion: deps.version });

@@ -4,12 +4,14 @@ import type { Handle } from '../contracts/handle.ts';
 import { handleNames, workflowIds } from '../contracts/names.ts';
 import type { BackupOutcome, BackupRequest, DestinationRef, ParentRef, RunFailure, SourceOutcome } from '../contracts/run.ts';
 import { allEnded } from '../contracts/allEnded.ts';
+import { beginSets, setsOf } from './beginSets.ts';
 import { copySource, type CopySourceResult } from './copySource.ts';
 import { holdInstance } from './holdInstance.ts';
 import { setSearchAttributes } from './setSearchAttributes.ts';
 import { runKey } from './runKey.ts';
-import { fail, failureOf } from './failureOf.ts';
+import { destinationOf, fail, failureOf } from './failureOf.ts';
 import { onCluster, onControl } from './onQueue.ts';
+import { preflight } from './preflight.ts';
 import { createStory, type Story } from './story.ts';
 
 /** One run of a backup task. */
@@ -33,16 +35,16 @@ export async function backup(request: BackupRequest): Promise<BackupOutcome> {
     const taken = await takeHandles(run, plan, tried);
     const recoveryPoint = taken[0]!.handle.takenAt;
     begun = setsOf(run, found, recoveryPoint);
-    await beginSets(run, plan, begun, recoveryPoint);
+    const { ready, refused } = await beginSets(run, plan, begun, recoveryPoint);
     story.setIds = [begun[0]!.setId];
 
     story.phase = 'copy';
-    copied = await copyAll(run, plan, request.full === true, taken, begun, story);
+    copied = await copyAll(run, plan, request.full === true, taken, ready, story);
 
     story.phase = 'seal';
-    sealed = await sealAll(run, plan, begun, recoveryPoint, copied);
+    sealed = await sealAll(run, plan, ready, recoveryPoint, copied);
     story.phase = 'verify';
-    const destinations = [...(await verifyAll(plan, sealed)), ...absent.map(({ name, failure }) => ({ name, setId: begun[0]!.setId, state: 'failed' as const, failure }))];
+    const destinations = [...(await verifyAll(plan, sealed)), ...[...absent, ...refused].map(({ name, failure }) => ({ name, setId: begun[0]!.setId, state: 'failed' as const, failure }))];
     outcome = report(run, plan, story, recoveryPoint, copied, destinations);
     return outcome;
   } catch (error) {
@@ -65,38 +67,7 @@ interface Copied {
   readonly seconds: number;
 }
 
-/** What was seen of a destination before anything was done. */
-interface Found {
-  readonly name: string;
-  readonly repositoryId: string;
-  readonly newest?: string;
-}
-
 type SealedDestination = { readonly ref: DestinationRef; readonly failure?: RunFailure };
-
-/** All sources, all destinations; nothing is changed yet. One of several destinations that cannot be used does not keep the others from theirs. */
-async function preflight(plan: BackupPlan): Promise<{ readonly found: readonly Found[]; readonly absent: readonly { readonly name: string; readonly failure: RunFailure }[] }> {
-  const { preflightSource, preflightDestination } = onCluster(plan.cluster, 'brief', 'backup');
-  const found: Found[] = [];
-  const absent: { readonly name: string; readonly failure: RunFailure }[] = [];
-  const checked = plan.destinations.map(async (name) => {
-    try {
-      return { name, ...(await preflightDestination(name, { cluster: plan.cluster, task: plan.task })), failure: undefined };
-    } catch (error) {
-      if (isCancellation(error) || plan.destinations.length === 1) throw error;
-      return { name, failure: failureOf(error, name) };
-    }
-  });
-  const sources = plan.sources.map((ref) => preflightSource(ref));
-  await allEnded<unknown>([...checked, ...sources]);
-  const destinations = await allEnded(checked);
-  for (const each of destinations) {
-    if (each.failure !== undefined) absent.push(each);
-    else found.push(each);
-  }
-  if (found.length === 0) throw fail(absent[0]!.failure);
-  return { found, absent };
-}
 
 /**
  * Seconds: one consistency point for all sources, in the order of the plan (what points before what is pointed at).
@@ -111,29 +82,6 @@ async function takeHandles(run: RunRef, plan: BackupPlan, tried: PlannedSource[]
   return taken;
 }
 
-/** The set of this run at every destination; not begun yet. Ids of a task's sets are in the order in which they were made, also when a clock was set back. */
-function setsOf(run: RunRef, found: readonly Found[], recoveryPoint: string): readonly DestinationRef[] {
-  const newest = found.map((each) => each.newest ?? '').sort().at(-1)!;
-  const stamp = stampOf(recoveryPoint);
-  const setId = `${stamp > newest ? stamp : after(newest)}-${run.runKey}`;
-  return found.map(({ name, repositoryId }) => ({ name, repositoryId, setId }));
-}
-
-/** `20261124T010203Z` */
-function stampOf(time: string): string {
-  return time.replace(/[-:]|\.\d+/g, '');
-}
-
-/** A second later. */
-function after(stamp: string): string {
-  const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(stamp)!.map(Number);
-  return stampOf(new Date(Date.UTC(year!, month! - 1, day, hour, minute, second! + 1)).toISOString());
-}
-
-async function beginSets(run: RunRef, plan: BackupPlan, refs: readonly DestinationRef[], recoveryPoint: string): Promise<void> {
-  await allEnded(refs.map((ref) => onCluster(plan.cluster, 'patient', 'backup').beginSet(run, plan, ref, recoveryPoint)));
-}
-
 /** One child per source instance, side by side. A source that fails does not take the others with it. */
 async function copyAll(run: RunRef, plan: BackupPlan, full: boolean, taken: readonly { ref: PlannedSource; handle: Handle }[], destinations: readonly DestinationRef[], story: Story): Promise<readonly Copied[]> {
   const copied = await allEnded(taken.map(async ({ ref, handle }): Promise<Copied> => {
@@ -141,7 +89,7 @@ async function copyAll(run: RunRef, plan: BackupPlan, full: boolean, taken: read
     let parent: ParentRef | null = null;
     let superseded: FoundParent['superseded'] = [];
     try {
-      const found = await onCluster(plan.cluster, 'patient', 'backup').findParent(ref, plan.task, plan.destinations);
+      const found = await findParent(plan, ref, destinations);
       superseded = found.superseded;
       parent = full || !plan.incremental ? null : plan.fullEvery !== null && found.parent !== null && found.parent.incrementsSinceFull + 1 >= plan.fullEvery ? null : found.parent;
       const copy = { run, task: plan.task, ref, handle, attempt: 1, destinations, parent, ...(parent !== null || full || found.because === undefined ? {} : { noParentBecause: found.because }) };
@@ -157,6 +105,16 @@ async function copyAll(run: RunRef, plan: BackupPlan, full: boolean, taken: read
   const first = copied.find((each) => each.failure !== undefined)?.failure;
   if (copied.every((each) => each.result === undefined) && first !== undefined) throw fail(first);
   return copied;
+}
+
+/** One of several destinations that cannot be asked costs the others an increment, not their set: copying finds out whether it is lost. */
+async function findParent(plan: BackupPlan, ref: PlannedSource, destinations: readonly DestinationRef[]): Promise<FoundParent> {
+  try {
+    return await onCluster(plan.cluster, 'patient', 'backup').findParent(ref, plan.task, destinations.map((each) => each.name));
+  } catch (error) {
+    if (isCancellation(error) || destinations.length === 1 || destinationOf(error) === undefined) throw error;
+    return { parent: null, because: failureOf(error).message, superseded: [] };
+  }
 }
 
 async function copyInstance(copy: CopyTask, story: Story): Promise<CopySourceResult> {

@@ -62,6 +62,20 @@ describe('a backup run', () => {
     expect(calls.filter((each) => each === 'beginSet')).toHaveLength(1);
   });
 
+  it('goes on without a destination where no set can be begun, cleans up there, and is partial', async () => {
+    const { outcome, world, calls } = await run({ beginSet: (_, __, ___, destination) => { if (destination.name === 'second') throw failure('E_DESTINATION_FULL', 'second: full', false, { destination: 'second' }); } });
+    expect(outcome?.outcome).toBe('partial');
+    expect(outcome?.destinations).toMatchObject([{ name: 'vault', state: 'sealed' }, { name: 'second', state: 'failed', failure: { code: 'E_DESTINATION_FULL' } }]);
+    expect([...world.sealed]).toEqual(['vault']);
+    expect(world.staging.size).toBe(0);
+    expect(calls.filter((each) => each === 'cleanDestination')).toHaveLength(2);
+  });
+
+  it('copies everything where a destination cannot be asked for the parent, and says why', async () => {
+    const { outcome } = await run({ findParent: () => { throw failure('E_DESTINATION_UNREACHABLE', 'second: gone', false, { destination: 'second', givenUp: true }); } });
+    expect(outcome?.outcome).toBe('sealed');
+  });
+
   it('refuses when no destination can be used', async () => {
     const { error, calls } = await run({ preflightDestination: () => { throw failure('E_DESTINATION_PATH', 'not there', false, {}); } });
     expect(String((error?.cause as Error).cause ?? error?.cause)).toContain('not there');

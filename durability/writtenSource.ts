@@ -72,6 +72,8 @@ export class WrittenSource {
     for (let index = 0; index < 4; index++) await this.#write(hdfs, chance.one(paths().filter((path) => path.includes('/many/'))), chance.whole(0, 9000), `changed ${round}`);
     for (let index = 0; index < 2; index++) await this.#write(hdfs, chance.one(paths().filter((path) => path.includes('/bulk/'))), this.#size.bulkBytes + chance.whole(-5000, 5000), `changed ${round}`);
     await this.#write(hdfs, `${root}/new/round ${round}`, chance.whole(1, 100_000), 'new');
+    // As many come as go: a long storm must not run out of files.
+    await this.#write(hdfs, `${root}/many/d${round % 5}/day ${round}`, chance.whole(0, 5000), 'new');
     const gone = chance.one(paths().filter((path) => path.includes('/many/')));
     await hdfs.delete(gone);
     this.#written.delete(gone);

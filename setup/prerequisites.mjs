@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { systemOpenssh } from './systemOpenssh.mjs';
 import { SetUpError } from './setUpError.mjs';
+import { systemFile } from './systemFile.mjs';
 
 export function checkNode(version) {
   if (Number(version.split('.')[0]) < 20) throw new SetUpError(`Node ${version} is too old: 20 or later is needed (Debian 12 and Ubuntu: see nodejs.org, package nodejs)`, 2);
@@ -13,10 +13,10 @@ const checks = {
     if (!runs('python3', ['--version'])) return 'python3 is missing: apt-get install python3 python3-pip';
     return runs('python3', ['-m', 'pip', '--version']) ? undefined : 'pip of python3 is missing: apt-get install python3-pip';
   },
-  apt: () => {
+  apt: (files) => {
     if (runs('apt-get', ['--version']) && runs('dpkg-deb', ['--version'])) return undefined;
-    const lacking = Object.entries(systemOpenssh()).filter(([, path]) => path === undefined).map(([name]) => name);
-    return lacking.length === 0 ? undefined : `${lacking.join(', ')} of OpenSSH are missing, and so is apt-get, which would bring them: install the OpenSSH client and server`;
+    const lacking = files.filter((name) => systemFile(name) === undefined);
+    return lacking.length === 0 ? undefined : `${lacking.join(', ')} are missing, and so is apt-get, which would bring them: install the packages of your distribution that hold them`;
   },
   venv: () => (runs('python3', ['-m', 'venv', '--help']) ? undefined : 'python3 -m venv is missing: apt-get install python3 python3-venv'),
   go: () => (runs('go', ['version']) ? undefined : 'go is missing: apt-get install golang'),
@@ -29,9 +29,9 @@ const checks = {
   mvn: () => (runs('mvn', ['-version']) ? undefined : 'mvn is missing: apt-get install maven'),
 };
 
-/** Checks the named commands and throws one error that names everything wrong. */
-export function checkPrerequisites(commands) {
-  const problems = Object.keys(checks).filter((name) => commands.has(name)).map((name) => checks[name]()).filter((each) => each !== undefined);
+/** Checks the named commands and throws one error that names everything wrong. `files` are wanted of the distribution: where there is no apt-get, the system must have them. */
+export function checkPrerequisites(commands, files = []) {
+  const problems = Object.keys(checks).filter((name) => commands.has(name)).map((name) => checks[name](files)).filter((each) => each !== undefined);
   if (problems.length > 0) throw new SetUpError(`set-up needs what this machine lacks:\n${problems.map((each) => `  ${each}`).join('\n')}`, 2);
 }
 

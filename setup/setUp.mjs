@@ -18,7 +18,7 @@ export async function setUp({ root, toolsFolder, needs, wishes = [] }) {
   const npmMissing = !npmDependenciesArePresent(root);
 
   const commands = new Set([...missing.map((tool) => tool.installer), ...(npmMissing ? ['npm'] : []), ...(needs.includes('java') ? ['java'] : [])]);
-  checkPrerequisites(commands);
+  checkPrerequisites(commands, missing.flatMap((tool) => tool.files ?? []));
   if (npmMissing) await withLock(join(root, '.tools', 'npm.lock'), () => (npmDependenciesArePresent(root) ? undefined : installNpmDependencies(root)));
   if (missing.length > 0) {
     await withLock(join(toolsFolder, 'set-up.lock'), async () => {

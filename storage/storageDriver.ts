@@ -72,7 +72,10 @@ export interface PutExpectation {
  */
 export interface StorageSession extends AsyncDisposable {
   /** What this very server can or cannot do, where that differs from its driver's capabilities. */
-  readonly found?: Partial<Pick<StorageCapabilities, 'durable' | 'space' | 'limits'>>;
+  readonly found?: Partial<Pick<StorageCapabilities, 'durable' | 'space' | 'limits'>> & {
+    /** How the medium is reached, where its type has several ways. Shown to the operator. */
+    readonly way?: string;
+  };
   /**
    * Stores an object, replacing one of the same key. Atomic: a reader sees the old object, none, or the whole new one, never a part.
    * Durable on return where the capability says so. Creates what is needed above the key. Safe to repeat, also concurrently.
@@ -86,7 +89,8 @@ export interface StorageSession extends AsyncDisposable {
   create?(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, signal?: AbortSignal): Promise<boolean | undefined>;
   /**
    * Bytes of an object, or of a range of it. A range may not reach beyond the end.
-   * @throws Failure E_OBJECT_NOT_FOUND when it does not exist; E_CORRUPT when it is shorter than the range, or than its own length.
+   * @throws Failure E_OBJECT_NOT_FOUND when it does not exist; E_CORRUPT when it is shorter than the range, or than its own length;
+   * E_DESTINATION_UNREACHABLE also when it was replaced or removed in between and the medium does not keep what is being read.
    */
   get(key: string, range?: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>;
   /**

@@ -26,6 +26,7 @@ export const destinationCommands: Noun = {
           await using session = await openSession(config, each);
           // What this very server does not do, the driver's capabilities cannot know.
           const capabilities = { ...findDriver(type).capabilities, ...session.found };
+          if (session.found?.way !== undefined) context.say(`${each}: reached ${session.found.way}`);
           const cases: (typeof reports)[number]['cases'] = [];
           await interruptible(async (signal) => {
             for await (const result of checkDestination(() => openSession(config, each), capabilities, { ...size, signal })) {

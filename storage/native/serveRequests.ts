@@ -1,0 +1,117 @@
+import { readSync, writeSync } from 'node:fs';
+import koffi from 'koffi';
+import { frameHead, frameLengths, prefixBytes } from './childFrames.ts';
+import { NativeError } from './nativeError.ts';
+import type { NativeEntry, NativeFileSystem } from './nativeFileSystem.ts';
+import type { NativeAnswer, NativeRequest } from './nativeRequest.ts';
+
+/** Entries per frame of a listing. */
+const PAGE_ENTRIES = 1000;
+/** `PR_SET_PDEATHSIG` and `SIGKILL` of Linux. */
+const PARENT_DEATH_SIGNAL = 1;
+const KILL = 9;
+const STDIN = 0;
+const STDOUT = 1;
+
+/**
+ * The whole life of a child process: answers requests from standard input on standard output, one after the other, until the input ends. All of
+ * it is synchronous, as the libraries are. Ends with its parent, also in the middle of a call that never returns.
+ * @param connect loads the library and connects; what it throws with code `ELIBRARY` is a library that is not there
+ */
+export function serveRequests(connect: (settings: unknown) => NativeFileSystem): never {
+  if (process.platform === 'linux') koffi.load('libc.so.6').func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)')(PARENT_DEATH_SIGNAL, KILL, 0, 0, 0);
+  let files: NativeFileSystem | undefined;
+  for (;;) {
+    const request = readRequest();
+    if (request === undefined) break;
+    try {
+      if (request.header.call === 'connect') {
+        files = connect(request.header.settings);
+        answer({ value: files.offers });
+      } else if (files === undefined) throw new NativeError('ENOTCONN', 'not connected', true);
+      else serve(files, request.header, request.bytes);
+    } catch (error) {
+      const { code, message, connectionLost } = error instanceof NativeError ? error : new NativeError('EIO', error instanceof Error ? (error.stack ?? error.message) : String(error), true);
+      answer({ error: { code, message, connectionLost } });
+      // What the library still holds of the connection is not touched again.
+      if (connectionLost) process.exit(0);
+    }
+  }
+  files?.disconnect();
+  process.exit(0);
+}
+
+function serve(files: NativeFileSystem, request: Exclude<NativeRequest, { call: 'connect' }>, bytes: Buffer): void {
+  switch (request.call) {
+    case 'open':
+      return answer({ value: files.open(request.path, request.mode) });
+    case 'pread': {
+      const block = blockOf(request.length);
+      return answer({}, block.subarray(0, files.pread(request.handle, block, request.position)));
+    }
+    case 'pwrite':
+      files.pwrite(request.handle, bytes, request.position);
+      return answer({});
+    case 'fsync':
+    case 'close':
+      files[request.call](request.handle);
+      return answer({});
+    case 'fstat':
+      return answer({ value: files.fstat(request.handle) });
+    case 'stat':
+    case 'statvfs':
+      return answer({ value: files[request.call](request.path) });
+    case 'unlink':
+    case 'mkdir':
+    case 'rmdir':
+      files[request.call](request.path);
+      return answer({});
+    case 'syncFolder':
+      files.syncFolder?.(request.path);
+      return answer({});
+    case 'rename':
+      files.rename(request.from, request.to);
+      return answer({});
+    case 'readdir': {
+      let page: NativeEntry[] = [];
+      for (const entry of files.readdir(request.path)) {
+        page.push(entry);
+        if (page.length === PAGE_ENTRIES) {
+          answer({ value: page, more: true });
+          page = [];
+        }
+      }
+      return answer({ value: page });
+    }
+  }
+}
+
+let block = Buffer.alloc(0);
+/** Memory that is used again for the next block. */
+function blockOf(length: number): Buffer {
+  if (block.length < length) block = Buffer.allocUnsafeSlow(length);
+  return block.subarray(0, length);
+}
+
+function readRequest(): { readonly header: NativeRequest; readonly bytes: Buffer } | undefined {
+  const prefix = readWhole(Buffer.allocUnsafe(prefixBytes));
+  if (prefix === undefined) return undefined;
+  const lengths = frameLengths(prefix);
+  const header = readWhole(Buffer.allocUnsafe(lengths.header));
+  const bytes = readWhole(blockOf(lengths.bytes));
+  return header === undefined || bytes === undefined ? undefined : { header: JSON.parse(header.toString()) as NativeRequest, bytes };
+}
+
+/** `undefined` when the input ended. */
+function readWhole(into: Buffer): Buffer | undefined {
+  for (let filled = 0; filled < into.length; ) {
+    const got = readSync(STDIN, into, filled, into.length - filled, null);
+    if (got === 0) return undefined;
+    filled += got;
+  }
+  return into;
+}
+
+function answer(header: NativeAnswer, bytes: Buffer = Buffer.alloc(0)): void {
+  for (const part of [frameHead({ ...header }, bytes), bytes]) for (let sent = 0; sent < part.length; ) sent += writeSync(STDOUT, part, sent, part.length - sent, null);
+}

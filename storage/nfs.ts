@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import type { StorageDriver } from './storageDriver.ts';
+
+const port = z.int().min(1).max(65_535);
+const id = z.int().min(0).max(4_294_967_294);
+
+const config = z.strictObject({
+  type: z.literal('NFS'),
+  server: z.string().regex(/^[^\s/]+$/, 'a name or an address').describe('name or address of the NFS server'),
+  export: z.string().regex(/^\/[^\0]*$/, 'an absolute path').describe('the export, as the server names it'),
+  path: z.string().regex(/^(?!(.*\/)?\.\.(\/|$))[^\0]+$/, 'a path without ".."').default('/').describe('a folder below the export'),
+  version: z.literal(3).default(3).describe('of the protocol; version 4 needs a mount'),
+  nfsPort: port.optional().describe('where no portmapper of the server is to be asked'),
+  mountPort: port.optional().describe('of the server’s mount service, where no portmapper is to be asked'),
+  uid: id.optional().describe('the user that the server is told (AUTH_SYS); without it, that of the worker'),
+  gid: id.optional().describe('the group that the server is told; without it, that of the worker'),
+  library: z.string().min(1).default('libnfs.so.13').describe('libnfs 4 or 5: an absolute path, or a name that the loader of the system finds'),
+  connections: z.int().min(1).max(16).default(4).describe('several transfers go side by side over so many connections, each in a process of its own'),
+  timeoutSeconds: z.int().min(2).max(3600).default(60).describe('a server from which nothing comes for so long is given up; must be enough for 1 MiB'),
+});
+
+/** Configuration of a destination of type `NFS`. */
+export type NfsConfig = z.infer<typeof config>;
+
+/** A folder of an NFS server, reached without a mount and without root by libnfs in child processes. */
+export const nfs: StorageDriver<NfsConfig> = {
+  type: 'NFS',
+  config,
+  capabilities: { durable: true, space: true, offCluster: true, limits: {} },
+
+  async open(place, context) {
+    const { openNfsSession } = await import('./nfs/openNfsSession.ts');
+    return await openNfsSession(place, context);
+  },
+};

@@ -1,0 +1,4 @@
+import { serveRequests } from '../native/serveRequests.ts';
+import { connectNfs } from './nfsFileSystem.ts';
+
+serveRequests(connectNfs);

@@ -1,0 +1,24 @@
+import { openNativeSession } from '../native/openNativeSession.ts';
+import type { NfsConfig } from '../nfs.ts';
+import type { StorageContext, StorageSession } from '../storageDriver.ts';
+import type { NfsSettings } from './nfsFileSystem.ts';
+
+/**
+ * Opens a folder of an NFS server as a destination, without a mount.
+ * @throws Failure as of `StorageDriver.open`; E_UNSUPPORTED when libnfs is not installed
+ */
+export async function openNfsSession(place: NfsConfig, context: StorageContext): Promise<StorageSession> {
+  const { library, server, export: exported, nfsPort, mountPort, uid, gid, timeoutSeconds, connections } = place;
+  const settings: NfsSettings = { library, server, export: exported, nfsPort, mountPort, uid, gid, timeoutSeconds };
+  return await openNativeSession({
+    program: new URL('./nfsChild.ts', import.meta.url),
+    settings,
+    library,
+    libraryHint: 'install libnfs: the package libnfs13 of Debian and Ubuntu, libnfs of Fedora and RHEL; or name its file with "library"',
+    path: place.path.startsWith('/') ? place.path : `/${place.path}`,
+    shown: `destination ${context.name} (${server}:${exported}, ${place.path})`,
+    way: 'in user space: NFS version 3 through libnfs',
+    connections,
+    timeoutSeconds,
+  }, context);
+}

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { ServerPlace } from '../lab/labServer.ts';
-import { libraryFolders, sftpUser } from '../lab/sftp.ts';
+import { libraryFolders } from '../lab/libraryFolders.ts';
+import { sftpUser } from '../lab/sftp.ts';
 import { sftpFiles } from '../lab/sftpKeys.ts';
 import { found, quote } from './peers.ts';
 import type { ServedPeer } from './servedPeer.ts';

@@ -4,6 +4,7 @@ import { stringify } from 'yaml';
 import { certificatesOf } from './certificates.ts';
 import { databases, passwordFile, postgresBinaries } from './dbservice.ts';
 import type { ServerPlace } from './labServer.ts';
+import { nfsDestination, nfsFiles } from './nfsFiles.ts';
 import { plainUsers } from './plainSftp.ts';
 import { sftpUser } from './sftp.ts';
 import { sftpFiles } from './sftpKeys.ts';
@@ -51,6 +52,7 @@ export function labConfig(lab: LabConfig): string {
       vault: { type: 'LocalDir', path: join(lab.stateFolder, 'vault'), allowRootFileSystem: true },
       ...(places['hdfs-a'] !== undefined ? { onprod: { type: 'LocalHDFS', cluster: 'prod', instance: 'hacluster', path: '/mrs-backup' } } : {}),
       ...(places['hdfs-b'] !== undefined ? { onstandby: { type: 'RemoteHDFS', webhdfs: webhdfs('hdfs-b'), user, path: '/mrs-backup' } } : {}),
+      ...(places['nfs'] !== undefined ? { onnfs: nfsDestination(places['nfs'], nfsFiles(places['nfs']).data, 'mrs-backup') } : {}),
       ...(places['sftp'] !== undefined ? { onsftp: sftpDestination(places['sftp']) } : {}),
       ...(places['sftp-plain'] !== undefined ? { onplainsftp: sftpDestination(places['sftp-plain'], { user: plainUsers.password, path: '/mrs-backup', password: { file: sftpFiles(places['sftp-plain']).password } }) } : {}),
       ...(places['s3-a'] !== undefined ? { obs: objectStore(places['s3-a']) } : {}),

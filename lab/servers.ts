@@ -1,6 +1,7 @@
 import { dbservice } from './dbservice.ts';
 import { hdfs } from './hdfs.ts';
 import type { LabServer } from './labServer.ts';
+import { nfs } from './nfs.ts';
 import { plainSftp } from './plainSftp.ts';
 import { sftp } from './sftp.ts';
 import { s3proxy } from './s3proxy.ts';
@@ -15,6 +16,7 @@ export const servers: Readonly<Record<string, LabServer>> = {
   'hdfs-b-ns2': hdfs('lab-b'),
   dbservice,
   'dbservice-b': dbservice,
+  nfs,
   sftp,
   'sftp-plain': plainSftp,
   's3-a': seaweedfs,

@@ -1,10 +1,10 @@
-import { existsSync, readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { asNobody, labUser } from './asNobody.ts';
 import { greetingOf } from './greetingOf.ts';
 import type { LabServer, ServerPlace } from './labServer.ts';
+import { libraryFolders } from './libraryFolders.ts';
 import { launch } from './processes.ts';
 import { prepareSftpFiles, sftpFiles } from './sftpKeys.ts';
 
@@ -42,11 +42,4 @@ async function prepare(place: ServerPlace): Promise<void> {
 /** Whether a server greets as SSH servers do. */
 export async function answersAsSsh(port: number): Promise<boolean> {
   return await greetingOf(port).then((line) => line.startsWith('SSH-2.0-'), () => false);
-}
-
-/** Debian keeps libraries in folders named after the machine. A linked OpenSSH of the system brings none. */
-export function libraryFolders(tool: string): string[] {
-  const below = join(tool, 'usr', 'lib');
-  if (!existsSync(below)) return [];
-  return readdirSync(below, { withFileTypes: true }).filter((each) => each.isDirectory() && each.name.includes('linux')).map((each) => join(below, each.name));
 }

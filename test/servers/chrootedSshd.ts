@@ -3,7 +3,8 @@ import { chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import getPort from 'get-port';
-import { answersAsSsh, libraryFolders } from '../../lab/sftp.ts';
+import { libraryFolders } from '../../lab/libraryFolders.ts';
+import { answersAsSsh } from '../../lab/sftp.ts';
 import { sftpFiles } from '../../lab/sftpKeys.ts';
 import type { ServerPlace } from '../../lab/labServer.ts';
 

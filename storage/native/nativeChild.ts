@@ -1,5 +1,6 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import { delimiter } from 'node:path';
+import { getCompileCacheDir } from 'node:module';
+import { delimiter, dirname } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { Failure } from '../../contracts/failure.ts';
@@ -28,7 +29,7 @@ interface Waiting {
 }
 
 /** Of the environment, what a program needs to run at all. */
-const PASSED_ON = ['PATH', 'HOME', 'TZ', 'LANG', 'TMPDIR', 'NODE_COMPILE_CACHE'] as const;
+const PASSED_ON = ['PATH', 'HOME', 'TZ', 'LANG', 'TMPDIR'] as const;
 /** The end of what a child complains about, for the message when it dies. */
 const COMPLAINT_CHARACTERS = 400;
 /** How long a child may take to say goodbye to its server. */
@@ -49,9 +50,11 @@ export class NativeChild implements Disposable {
 
   constructor(options: NativeChildOptions) {
     this.#options = options;
+    // Else most of what a child does is to compile itself. Node names a folder below the one it is given after its own version.
+    const cache = getCompileCacheDir();
     const own = Object.fromEntries(PASSED_ON.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
     const folders = [...options.libraryFolders, ...(process.env['LD_LIBRARY_PATH']?.split(delimiter) ?? [])];
-    const env = { ...own, ...(folders.length === 0 ? {} : { LD_LIBRARY_PATH: folders.join(delimiter) }) };
+    const env = { ...own, ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: dirname(cache) }), ...(folders.length === 0 ? {} : { LD_LIBRARY_PATH: folders.join(delimiter) }) };
     this.#process = spawn(process.execPath, [fileURLToPath(options.program)], { env, stdio: ['pipe', 'pipe', 'pipe'] });
     const reader = new FrameReader((frame) => this.#take(frame));
     this.#process.stdout.on('data', (piece: Buffer) => {

@@ -53,6 +53,10 @@ export async function openNativeSession(place: NativePlace, { writer, mustExist 
       // A destination may be open for reading only: who writes is told.
       if (!hasNativeCode(error, 'EROFS', 'EACCES', 'EPERM', 'ENOSPC', 'EDQUOT')) throw error;
     });
+    // Who may not even enter it is told now.
+    await client.stat(folders.at(TEMPORARY_FOLDER)).catch((error: unknown) => {
+      if (!isNativeAbsence(error)) throw error;
+    });
     const { fsync, durableNames } = client.offers;
     return new NativeSession({ lanes, folders, identity, shown, writer, found: { durable: fsync && durableNames, limits: place.limits ?? {}, way: place.way } });
   } catch (error) {

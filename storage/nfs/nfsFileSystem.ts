@@ -1,24 +1,20 @@
 import { constants } from 'node:fs';
-import { z } from 'zod';
 import { NativeError } from '../native/nativeError.ts';
 import type { NativeEntry, NativeFileSystem, NativeOffers, NativeOpenMode, NativeStatus } from '../native/nativeFileSystem.ts';
 import { loadLibnfs, type Libnfs, type LibnfsEntry, type Pointer } from './libnfs.ts';
 import { nfsError } from './nfsError.ts';
 
-/** What the worker tells a child process. */
-export const nfsSettings = z.strictObject({
-  library: z.string(),
-  server: z.string(),
-  export: z.string(),
-  nfsPort: z.int().optional(),
-  mountPort: z.int().optional(),
-  uid: z.int().optional(),
-  gid: z.int().optional(),
-  timeoutSeconds: z.int(),
-});
-
-/** A mounted export, on one connection. */
-export type NfsSettings = z.infer<typeof nfsSettings>;
+/** What the worker tells a child process: a mounted export, on one connection. */
+export interface NfsSettings {
+  readonly library: string;
+  readonly server: string;
+  readonly export: string;
+  readonly nfsPort?: number | undefined;
+  readonly mountPort?: number | undefined;
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
+  readonly timeoutSeconds: number;
+}
 
 const FLAGS: Readonly<Record<NativeOpenMode, number>> = {
   read: constants.O_RDONLY | constants.O_NOFOLLOW,
@@ -37,7 +33,7 @@ const MODE_KINDS: Readonly<Record<number, 'file' | 'folder'>> = { [constants.S_I
 /** An export of an NFS server, version 3, through libnfs: one connection, one call at a time. A connection that breaks is not made anew: what was
  * written on it and not yet synchronized may be lost with it, and only a new beginning of the file finds that out. */
 export function connectNfs(settings: unknown): NativeFileSystem {
-  const place = nfsSettings.parse(settings);
+  const place = settings as NfsSettings;
   const { nfs, entryAt } = loadLibnfs(place.library);
   const context = nfs.nfs_init_context();
   const ports = [...(place.nfsPort === undefined ? [] : [`nfsport=${place.nfsPort}`]), ...(place.mountPort === undefined ? [] : [`mountport=${place.mountPort}`])];
@@ -178,11 +174,12 @@ class NfsFileSystem implements NativeFileSystem {
 
 /** `struct nfs_stat_64`: device, inode, mode … size (7) … mtime (11) … its nanoseconds (14). */
 function statusOf(fields: BigUint64Array): NativeStatus {
-  const [device, inode, mode] = fields;
+  const [device, inode, mode, links] = fields;
   return {
     kind: MODE_KINDS[Number(mode) & constants.S_IFMT] ?? 'other',
     length: Number(fields[7]),
     mtimeMs: Number(fields[11]) * 1000 + Number(fields[14]) / 1e6,
-    identity: `${device!.toString(16)}.${inode}`,
+    // A server that has an exported folder open still tells of it when it was removed, as of one that no name leads to.
+    identity: `${device!.toString(16)}.${inode}${links === 0n ? ' removed' : ''}`,
   };
 }

@@ -1,0 +1,321 @@
+import { execFile } from 'node:child_process';
+import { chmod, chown, mkdir, mkdtemp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { labUser } from '../../lab/asNobody.ts';
+import { createLab, type Lab } from '../../lab/lab.ts';
+import { nfsFiles, type NfsFiles } from '../../lab/nfsFiles.ts';
+import { sampleBody } from '../../storage/sampleBody.ts';
+import type { StorageSession } from '../../storage/storageDriver.ts';
+import { startFaultyProxy } from './faultyProxy.ts';
+import { openNfs } from './nfsPlace.ts';
+import { lengthsOf, putSample, readLength } from './sftpPlace.ts';
+
+// Real faults of a real server, of the real (small) disk below it, of the line, and of the child processes. All of it needs root; without it these tests fail, they do not skip.
+const run = promisify(execFile);
+let folder: string;
+let lab: Lab;
+let files: NfsFiles;
+const away = { code: 'E_DESTINATION_UNREACHABLE' };
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'mrs-backup-nfs-faults-'));
+  lab = await createLab({ stateFolder: folder, toolsFolder: process.env['MRS_BACKUP_TOOLS'] ?? new URL('../../.tools', import.meta.url).pathname });
+  files = nfsFiles(lab.place('nfs'));
+  // A disk of its own, as large as nobody has one; before the server starts, which looks for disks then.
+  const image = join(folder, 'image');
+  await mkdir(files.disk, { recursive: true });
+  await writeFile(image, '');
+  await truncate(image, 24 << 20);
+  await run('mkfs.ext4', ['-q', '-m', '0', image]);
+  await run('mount', ['-o', 'loop', image, files.disk]);
+  await chown(files.disk, labUser!.uid, labUser!.gid);
+  await lab.up(['nfs']);
+}, 60_000);
+
+afterAll(async () => {
+  await lab?.down(['nfs']);
+  await run('umount', ['-l', files.disk]).catch(() => {});
+  await rm(folder, { recursive: true, force: true });
+}, 60_000);
+
+/** Puts an object and calls when half of it was sent. */
+async function putAnd(session: StorageSession, key: string, length: number, halfWay: () => Promise<unknown>): Promise<void> {
+  const sample = sampleBody(length, key);
+  const body = async function* (): AsyncGenerator<Uint8Array> {
+    let sent = 0;
+    for await (const block of sample.body()) {
+      yield block;
+      const before = sent;
+      sent += block.length;
+      if (before < length / 2 && sent >= length / 2) await halfWay();
+    }
+  };
+  await session.put(key, body(), sample);
+}
+
+/** Process ids of the children with libnfs that this process has. */
+async function children(): Promise<number[]> {
+  const { stdout } = await run('ps', ['--ppid', String(process.pid), '-o', 'pid=,stat=,args=']);
+  return stdout.split('\n').filter((line) => line.includes('nfsChild') && !/^ *\d+ Z/.test(line)).map((line) => Number(line.trim().split(' ')[0]));
+}
+
+const server = (): number => lab.status()['nfs']!.pids['ganesha']!;
+
+describe('the disk of the server', () => {
+  test('that is full is said, nothing half is left, and writing goes on when there is space again', async () => {
+    await using session = await openNfs(lab, {}, {}, 'disk');
+    await putSample(session, 'first', 14_000_000);
+    await expect(putSample(session, 'second', 12_000_000)).rejects.toMatchObject({ code: 'E_DESTINATION_FULL', hint: expect.stringContaining('make space'), details: { errno: 'ENOSPC' } });
+    expect(await lengthsOf(session)).toEqual({ first: 14_000_000 });
+    expect(await readdir(join(files.disk, 'vault', '.tmp'))).toEqual([]);
+    await session.remove('first');
+    await putSample(session, 'second', 12_000_000);
+    expect(await lengthsOf(session)).toEqual({ second: 12_000_000 });
+    const { freeBytes, totalBytes } = await session.space();
+    expect(freeBytes).toBeLessThan(12 << 20);
+    expect(totalBytes).toBeLessThan(24 << 20);
+  });
+});
+
+describe('an export', () => {
+  test('for reading only is read, and says so to who writes', async () => {
+    for (const each of ['vault', 'vault/a']) {
+      await mkdir(join(files.archive, each));
+      await chown(join(files.archive, each), labUser!.uid, labUser!.gid);
+    }
+    await writeFile(join(files.archive, 'vault', 'a', 'b'), 'ten bytes.');
+    await using session = await openNfs(lab, {}, {}, 'archive');
+    expect(await lengthsOf(session)).toEqual({ 'a/b': 10 });
+    expect(await readLength(session, 'a/b')).toBe(10);
+    const readOnly = { code: 'E_DESTINATION_READ_ONLY', hint: expect.stringContaining('writable') };
+    await expect(putSample(session, 'c')).rejects.toMatchObject(readOnly);
+    await expect(session.remove('a/b')).rejects.toMatchObject(readOnly);
+    await expect(session.sweep(0)).rejects.toMatchObject(readOnly);
+    await expect(openNfs(lab, { path: 'other' }, {}, 'archive')).rejects.toMatchObject(readOnly);
+  });
+
+  test('that becomes read-only in the middle is said, and goes on when it is writable again', async () => {
+    await using session = await openNfs(lab, { path: 'changing' });
+    await putSample(session, 'first', 1000);
+    const before = await readFile(files.configuration, 'utf8');
+    const reload = async (configuration: string, outcome: () => Promise<boolean>): Promise<void> => {
+      await writeFile(files.configuration, configuration);
+      process.kill(server(), 'SIGHUP');
+      await expect.poll(outcome, { timeout: 20_000 }).toBe(true);
+    };
+    const codeOf = (): Promise<string> => putSample(session, 'second').then(() => 'written', (error: { code: string }) => error.code);
+    await reload(before.replace('Export_Id = 1;', 'Export_Id = 1; ').replace(/(Export_Id = 1;.*?Access_Type = )RW/, '$1RO'), async () => (await codeOf()) === 'E_DESTINATION_READ_ONLY');
+    expect(await readLength(session, 'first')).toBe(1000);
+    await reload(before, async () => (await codeOf()) === 'written');
+    expect(await lengthsOf(session)).toEqual({ first: 1000, second: 10 });
+  });
+
+  test('that was removed and made anew is not taken for the old one', async () => {
+    await using session = await openNfs(lab, { path: undefined, export: files.data });
+    await putSample(session, 'first', 1000);
+    await rm(files.data, { recursive: true });
+    await mkdir(files.data);
+    await chown(files.data, labUser!.uid, labUser!.gid);
+    try {
+      await expect(session.stat('first')).rejects.toMatchObject(away);
+      await expect(putSample(session, 'second')).rejects.toMatchObject(away);
+      await expect(lengthsOf(session)).rejects.toMatchObject(away);
+    } finally {
+      // The server exports the new one once it starts anew; this session goes on looking for the old one.
+      await lab.restart('nfs');
+    }
+    await expect(session.stat('first')).rejects.toMatchObject(away);
+    await expect(putSample(session, 'second')).rejects.toMatchObject(away);
+    expect(await readdir(files.data)).toEqual([]);
+    await using later = await openNfs(lab, { path: undefined });
+    await putSample(later, 'second');
+    expect(await lengthsOf(later)).toEqual({ second: 10 });
+    await later.remove('second');
+  });
+});
+
+test('rights that are lost in the middle are said, and what is there stays', async () => {
+  await using session = await openNfs(lab, { path: 'rights' });
+  await putSample(session, 'a/first', 1000);
+  const root = join(files.data, 'rights');
+  await chmod(join(root, 'a'), 0o500);
+  await expect(putSample(session, 'a/second')).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED' });
+  await expect(session.remove('a/first')).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED' });
+  await chmod(join(root, '.tmp'), 0o500);
+  await expect(putSample(session, 'b')).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED' });
+  expect(await readdir(join(root, '.tmp'))).toEqual([]);
+  expect(await lengthsOf(session)).toEqual({ 'a/first': 1000 });
+  await expect(openNfs(lab, { path: 'rights', uid: 12_345, gid: 12_345 })).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED', hint: expect.stringContaining('user') });
+});
+
+test('a server that is killed in the middle fails what was under way, at once; the next request finds it again', async () => {
+  await using session = await openNfs(lab, { path: 'killed' }, { writer: 'run-1' });
+  await putSample(session, 'before', 5_000_000);
+  const begin = performance.now();
+  await expect(putAnd(session, 'object', 8_000_000, () => lab.kill('nfs', 'ganesha'))).rejects.toMatchObject(away);
+  // Gone for good: everything says so, and soon.
+  const sample = sampleBody(10, 'new');
+  for (const ask of [() => session.stat('before'), () => session.put('new', sample.body(), sample), () => readLength(session, 'before'), () => lengthsOf(session), () => session.remove('before'), () => session.space(), () => session.sweep(0), () => openNfs(lab)]) {
+    await expect(ask()).rejects.toMatchObject({ ...away, hint: expect.stringContaining('goes on by itself') });
+  }
+  expect(performance.now() - begin).toBeLessThan(40_000);
+  await lab.up(['nfs']);
+  await putSample(session, 'object', 8_000_000);
+  expect(await lengthsOf(session)).toEqual({ before: 5_000_000, object: 8_000_000 });
+  // The object that the dead connection left half; it goes at the end of its run.
+  expect(await session.sweep(3_600_000)).toHaveLength(1);
+  const reading = session.get('before')[Symbol.asyncIterator]();
+  await reading.next();
+  await lab.kill('nfs', 'ganesha');
+  await lab.up(['nfs']);
+  // What was asked for ahead may have come.
+  const rest = async (): Promise<void> => { while ((await reading.next()).done !== true); };
+  await rest().catch((error: unknown) => expect(error).toMatchObject(away));
+  await expect.poll(() => readLength(session, 'before').catch(() => 0), { timeout: 10_000 }).toBe(5_000_000);
+});
+
+test('a server that is frozen is given up after a while, with the child that waits for it; afterwards all is as before', async () => {
+  await using session = await openNfs(lab, { path: 'frozen', timeoutSeconds: 2 });
+  await putSample(session, 'before');
+  const [waiting] = await children();
+  process.kill(server(), 'SIGSTOP');
+  try {
+    const begin = performance.now();
+    await expect(putAnd(session, 'stalled', 6_000_000, async () => undefined)).rejects.toMatchObject({ ...away, message: expect.stringContaining('nothing came') });
+    await expect(session.stat('before')).rejects.toMatchObject(away);
+    expect(performance.now() - begin).toBeLessThan(20_000);
+    await expect.poll(children, { timeout: 10_000 }).not.toContain(waiting);
+  } finally {
+    process.kill(server(), 'SIGCONT');
+  }
+  await putSample(session, 'stalled', 1000);
+  expect(await lengthsOf(session)).toEqual({ before: 10, stalled: 1000 });
+});
+
+test.each(['SIGKILL', 'SIGSEGV'] as const)('a child that dies of %s in the middle of a put fails that put and nothing else', async (signal) => {
+  await using session = await openNfs(lab, { path: signal }, { writer: 'run-1' });
+  await putSample(session, 'before', 3_000_000);
+  await expect(putAnd(session, 'object', 6_000_000, async () => {
+    for (const pid of await children()) process.kill(pid, signal);
+  })).rejects.toMatchObject({ ...away, message: expect.stringContaining(signal) });
+  await putSample(session, 'object', 6_000_000);
+  expect(await lengthsOf(session)).toEqual({ before: 3_000_000, object: 6_000_000 });
+  expect(await readLength(session, 'before')).toBe(3_000_000);
+  expect(await session.sweep(3_600_000)).toHaveLength(1);
+});
+
+test('many transfers share a few children, which end with the session', async () => {
+  {
+    await using session = await openNfs(lab, { path: 'many', connections: 3 });
+    await Promise.all(Array.from({ length: 24 }, (_, i) => putSample(session, `object-${i}`, 400_000)));
+    expect((await children()).length).toBeLessThanOrEqual(3);
+    // As many readings as there may be children, and one that only looks.
+    const readers = Array.from({ length: 6 }, (_, i) => session.get(`object-${i}`)[Symbol.asyncIterator]());
+    for (const reader of readers) await reader.next();
+    expect(await session.stat('object-7')).toEqual({ length: 400_000 });
+    for (const reader of readers) await reader.return?.();
+  }
+  await expect.poll(children, { timeout: 10_000 }).toEqual([]);
+});
+
+describe('a line', () => {
+  const open = (port: number, changes: Record<string, unknown> = {}): Promise<StorageSession> => openNfs(lab, { nfsPort: port, path: 'line', connections: 1, ...changes });
+  const port = (): number => lab.place('nfs').ports['nfs']!;
+
+  test('that is reset every 3 MiB lets everything through in the end, by repeating what failed', async () => {
+    await using proxy = await startFaultyProxy(port());
+    proxy.resetAfter = 3 << 20;
+    await using session = await open(proxy.port, { path: 'reset' });
+    let failures = 0;
+    for (let i = 0; i < 12; ) {
+      try {
+        await putSample(session, `object-${i}`, 1 << 20);
+        i++;
+      } catch (error) {
+        expect(error).toMatchObject(away);
+        expect(++failures).toBeLessThan(30);
+      }
+    }
+    expect(failures).toBeGreaterThanOrEqual(3);
+    expect(proxy.connections).toBeGreaterThan(failures);
+    const lengths = await lengthsOf(session);
+    expect(Object.keys(lengths)).toHaveLength(12);
+    for (const key of Object.keys(lengths)) expect(await readLength(session, key)).toBe(1 << 20);
+  });
+
+  test('that turns a bit is noticed for small objects as they are stored; large ones are found by whoever knows their digest', async () => {
+    await using proxy = await startFaultyProxy(port());
+    await using session = await open(proxy.port, { path: 'flip' });
+    for (const way of ['up', 'down'] as const) {
+      proxy.flip = { way, after: 300_000 };
+      await expect(putSample(session, 'small', 900_000)).rejects.toMatchObject({ ...away, message: expect.stringContaining('came back different'), hint: expect.stringContaining('damages') });
+      expect(proxy.flip).toBeUndefined();
+      expect(await session.stat('small')).toBeUndefined();
+    }
+    await putSample(session, 'small', 900_000);
+    const sample = sampleBody(3_000_000, 'large');
+    proxy.flip = { way: 'up', after: 1_500_000 };
+    await session.put('large', sample.body(), sample);
+    const stored = await readFile(join(files.data, 'flip', 'large'));
+    const sent = Buffer.concat(await Array.fromAsync(sample.body()));
+    // The protocol has no checksum: this is why a run reads every pack back.
+    expect(stored.length).toBe(sent.length);
+    expect(stored.equals(sent)).toBe(false);
+    await session.put('large', sample.body(), sample);
+    expect((await readFile(join(files.data, 'flip', 'large'))).equals(sent)).toBe(true);
+  });
+
+  test('on which nothing comes back any more is given up after a while; one that is idle is not', async () => {
+    await using proxy = await startFaultyProxy(port());
+    await using session = await open(proxy.port, { timeoutSeconds: 2 });
+    await putSample(session, 'before');
+    await sleep(2700);
+    await putSample(session, 'before');
+    expect(proxy.connections).toBe(1);
+    const begin = performance.now();
+    await expect(putAnd(session, 'stalled', 6_000_000, async () => { proxy.stalled = true; })).rejects.toMatchObject({ ...away, message: expect.stringContaining('nothing came') });
+    expect(performance.now() - begin).toBeLessThan(15_000);
+    await expect(open(proxy.port, { timeoutSeconds: 2 })).rejects.toMatchObject(away);
+    proxy.stalled = false;
+    await putSample(session, 'stalled', 1000);
+  });
+
+  test('that is silent holds up nobody who stops waiting', async () => {
+    await using proxy = await startFaultyProxy(port());
+    await using session = await open(proxy.port, { path: 'silent' });
+    await putSample(session, 'before', 300_000);
+    proxy.stalled = true;
+    const stopped = new Error('stopped');
+    const sample = sampleBody(10, 'new');
+    const waiting: ((signal: AbortSignal) => Promise<unknown>)[] = [
+      (signal) => session.stat('before', signal), (signal) => session.remove('before', signal), (signal) => session.space(signal), (signal) => session.sweep(0, signal),
+      (signal) => session.put('new', sample.body(), sample, signal), (signal) => session.get('before', undefined, signal)[Symbol.asyncIterator]().next(), (signal) => session.list('', signal)[Symbol.asyncIterator]().next(),
+    ];
+    const begin = performance.now();
+    for (const wait of waiting) {
+      const abort = new AbortController();
+      setTimeout(() => abort.abort(stopped), 30);
+      await expect(wait(abort.signal)).rejects.toBe(stopped);
+    }
+    expect(performance.now() - begin).toBeLessThan(4000);
+    proxy.stalled = false;
+    await expect.poll(() => session.stat('before').then((found) => found?.length), { timeout: 10_000 }).toBeUndefined();
+    await expect.poll(() => readdir(join(files.data, 'silent', '.tmp')), { timeout: 10_000 }).toEqual([]);
+  });
+
+  test('that is slow is no fault, however long it takes', async () => {
+    await using proxy = await startFaultyProxy(port());
+    await using session = await open(proxy.port, { timeoutSeconds: 4 });
+    proxy.bytesPerSecond = 1_500_000;
+    const begin = performance.now();
+    await putSample(session, 'slow', 9_000_000);
+    expect(performance.now() - begin).toBeGreaterThan(5000);
+    expect(proxy.connections).toBe(1);
+    proxy.bytesPerSecond = undefined;
+    expect(await readLength(session, 'slow')).toBe(9_000_000);
+  });
+});

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, chown, mkdir, mkdtemp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +11,7 @@ import { nfsFiles, type NfsFiles } from '../../lab/nfsFiles.ts';
 import { sampleBody } from '../../storage/sampleBody.ts';
 import type { StorageSession } from '../../storage/storageDriver.ts';
 import { startFaultyProxy } from './faultyProxy.ts';
+import { mountLoopDisk } from './loopDisk.ts';
 import { openNfs } from './nfsPlace.ts';
 import { lengthsOf, putSample, readLength } from './sftpPlace.ts';
 
@@ -19,26 +20,21 @@ const run = promisify(execFile);
 let folder: string;
 let lab: Lab;
 let files: NfsFiles;
+let disk: Awaited<ReturnType<typeof mountLoopDisk>> | undefined;
 const away = { code: 'E_DESTINATION_UNREACHABLE' };
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'mrs-backup-nfs-faults-'));
   lab = await createLab({ stateFolder: folder, toolsFolder: process.env['MRS_BACKUP_TOOLS'] ?? new URL('../../.tools', import.meta.url).pathname });
   files = nfsFiles(lab.place('nfs'));
-  // A disk of its own, as large as nobody has one; before the server starts, which looks for disks then.
-  const image = join(folder, 'image');
-  await mkdir(files.disk, { recursive: true });
-  await writeFile(image, '');
-  await truncate(image, 24 << 20);
-  await run('mkfs.ext4', ['-q', '-m', '0', image]);
-  await run('mount', ['-o', 'loop', image, files.disk]);
-  await chown(files.disk, labUser!.uid, labUser!.gid);
+  // Before the server starts, which looks for disks then.
+  disk = await mountLoopDisk(files.disk, 24 << 20);
   await lab.up(['nfs']);
 }, 60_000);
 
 afterAll(async () => {
   await lab?.down(['nfs']);
-  await run('umount', ['-l', files.disk]).catch(() => {});
+  await disk?.unmount();
   await rm(folder, { recursive: true, force: true });
 }, 60_000);
 
@@ -108,7 +104,7 @@ describe('an export', () => {
       await expect.poll(outcome, { timeout: 20_000 }).toBe(true);
     };
     const codeOf = (): Promise<string> => putSample(session, 'second').then(() => 'written', (error: { code: string }) => error.code);
-    await reload(before.replace('Export_Id = 1;', 'Export_Id = 1; ').replace(/(Export_Id = 1;.*?Access_Type = )RW/, '$1RO'), async () => (await codeOf()) === 'E_DESTINATION_READ_ONLY');
+    await reload(before.replace(/(Export_Id = 1;.*?Access_Type = )RW/, '$1RO'), async () => (await codeOf()) === 'E_DESTINATION_READ_ONLY');
     expect(await readLength(session, 'first')).toBe(1000);
     await reload(before, async () => (await codeOf()) === 'written');
     expect(await lengthsOf(session)).toEqual({ first: 1000, second: 10 });

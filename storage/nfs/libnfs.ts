@@ -28,6 +28,8 @@ export interface Libnfs {
   nfs_fsync(context: Pointer, handle: Pointer): number;
   nfs_fstat64(context: Pointer, handle: Pointer, status: BigUint64Array): number;
   nfs_close(context: Pointer, handle: Pointer): number;
+  /** No part of its interface: a version may hide it. */
+  readonly nfs_free_nfsfh: ((handle: Pointer) => void) | undefined;
   nfs_lstat64(context: Pointer, path: string, status: BigUint64Array): number;
   nfs_rename(context: Pointer, from: string, to: string): number;
   nfs_unlink(context: Pointer, path: string): number;
@@ -73,11 +75,18 @@ export function loadLibnfs(library: string): { readonly nfs: Libnfs; entryAt(poi
   try {
     const loaded = koffi.load(library);
     const functions = DECLARATIONS.map((declaration) => [/(\w+)\(/.exec(declaration)![1]!, loaded.func(declaration)] as const);
-    // Variadic: the arguments of the format would follow in pairs with their types; there are none.
     const time = koffi.struct({ seconds: 'long', microseconds: 'long' });
     const entry = koffi.struct({ next: 'void *', name: 'const char *', inode: 'uint64_t', type: 'uint32_t', mode: 'uint32_t', size: 'uint64_t', atime: time, mtime: time });
-    return { nfs: Object.fromEntries(functions) as unknown as Libnfs, entryAt: (pointer) => koffi.decode(pointer, entry) as LibnfsEntry };
+    return { nfs: { ...(Object.fromEntries(functions) as unknown as Libnfs), nfs_free_nfsfh: hidden(loaded) }, entryAt: (pointer) => koffi.decode(pointer, entry) as LibnfsEntry };
   } catch (error) {
     throw new NativeError('ELIBRARY', error instanceof Error ? error.message : String(error));
+  }
+}
+
+function hidden(loaded: ReturnType<typeof koffi.load>): Libnfs['nfs_free_nfsfh'] {
+  try {
+    return loaded.func('void nfs_free_nfsfh(void *)');
+  } catch {
+    return undefined;
   }
 }

@@ -107,6 +107,8 @@ class NfsFileSystem implements NativeFileSystem {
   close(handle: number): void {
     const pointer = this.#handle(handle);
     this.#handles.delete(handle);
+    // The server knows of no open files, and the library would synchronize once more whatever was written.
+    if (this.#nfs.nfs_free_nfsfh !== undefined) return this.#nfs.nfs_free_nfsfh(pointer);
     this.#check('closing', this.#nfs.nfs_close(this.#context, pointer));
   }
 

@@ -1,3 +1,4 @@
+import { cifs } from './cifs.ts';
 import { dbservice } from './dbservice.ts';
 import { hdfs } from './hdfs.ts';
 import type { LabServer } from './labServer.ts';
@@ -19,6 +20,7 @@ export const servers: Readonly<Record<string, LabServer>> = {
   nfs,
   sftp,
   'sftp-plain': plainSftp,
+  cifs,
   's3-a': seaweedfs,
   's3-b': s3proxy,
 };

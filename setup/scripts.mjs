@@ -1,5 +1,5 @@
 const clusters = ['temporal', 'testServer', 'postgres', 'hadoop'];
-const servers = [...clusters, 'openssh', 'nfs', 'paramiko', 'seaweedfs', 's3proxy'];
+const servers = [...clusters, 'openssh', 'nfs', 'samba', 'paramiko', 'seaweedfs', 's3proxy'];
 const typeCheck = [['node_modules/typescript/bin/tsc', '--noEmit', '-p', '.'], ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'workflows']];
 const vitest = (...args) => ['node_modules/vitest/vitest.mjs', 'run', ...args];
 

@@ -1,5 +1,5 @@
 import { compareKeys } from '../contracts/compareKeys.ts';
-import { TEMPORARY_FOLDER, decodeKey, decodeSegment, encodePrefix, isCut } from './keyNames.ts';
+import { TEMPORARY_FOLDER, decodeKey, decodeSegment, encodePrefix, isCut, type Naming } from './keyNames.ts';
 import type { StoredObject } from './storageDriver.ts';
 
 /** One name in a folder of the medium. */
@@ -12,6 +12,8 @@ export interface TreeChild {
 
 /** A medium with folders, as far as listing it needs. Paths are relative to the root, `''` is the root. */
 export interface Tree {
+  /** Default `exact`. */
+  readonly naming?: Naming;
   /** Files and folders directly in a folder, in any order; none when it does not exist. */
   children(path: string, signal?: AbortSignal): AsyncIterable<TreeChild> | Iterable<TreeChild> | Promise<readonly TreeChild[]>;
   /** Length of a file; `undefined` when it is gone meanwhile. */
@@ -34,13 +36,13 @@ const MEASURES = 16;
  * Foreign names and everything below them are left out.
  */
 export async function* listTree(tree: Tree, prefix: string, signal?: AbortSignal): AsyncGenerator<StoredObject> {
-  yield* listFolder(tree, encodePrefix(prefix), prefix, signal);
+  yield* listFolder(tree, encodePrefix(prefix, tree.naming), prefix, signal);
 }
 
 async function* listFolder(tree: Tree, path: string, prefix: string, signal?: AbortSignal): AsyncGenerator<StoredObject> {
   const whole = await tree.whole?.(path, signal);
   if (whole !== undefined) {
-    yield* inOrder(whole, path === '', prefix);
+    yield* inOrder(whole, path === '', prefix, tree.naming);
     return;
   }
   const segments: Segment[] = [];
@@ -64,10 +66,10 @@ async function* listFolder(tree: Tree, path: string, prefix: string, signal?: Ab
   }
 }
 
-function inOrder(files: readonly { readonly path: string; readonly length: number }[], isRoot: boolean, prefix: string): StoredObject[] {
+function inOrder(files: readonly { readonly path: string; readonly length: number }[], isRoot: boolean, prefix: string, naming: Naming | undefined): StoredObject[] {
   return files
     .flatMap(({ path, length }) => {
-      const below = isRoot && path.startsWith(`${TEMPORARY_FOLDER}/`) ? undefined : decodeKey(path);
+      const below = isRoot && path.startsWith(`${TEMPORARY_FOLDER}/`) ? undefined : decodeKey(path, naming);
       return below === undefined ? [] : [{ key: prefix + below, length }];
     })
     .sort((a, b) => compareKeys(a.key, b.key));
@@ -84,7 +86,7 @@ async function collect(tree: Tree, path: string, isRoot: boolean, above: readonl
       if (child.isFolder) await collect(tree, at, false, names, into, signal);
       continue;
     }
-    const segment = decodeSegment(names);
+    const segment = decodeSegment(names, tree.naming);
     if (segment !== undefined) into.push({ segment, path: at, child });
   }
 }

@@ -34,3 +34,16 @@ test('the names of the specification', () => {
 test('a name we would not have made is foreign', () => {
   for (const name of ['lost+found', '%61', '%2e', 'a b', '.tmp', '%', '%-', '%C3', 'n'.repeat(241), '%2E', '%2E%2E']) expect(decodeSegment([name])).toBeUndefined();
 });
+
+test('where names are those of Windows, they come back too, differ by more than their case, and none is one that Windows changes or keeps for itself', () => {
+  fc.assert(
+    fc.property(segments, segments, (a, b) => {
+      const names = encodeSegment(a, 'windows');
+      expect(decodeSegment(names, 'windows')).toBe(a);
+      for (const name of names) expect(name).toMatch(/^(?!\.tmp$)(?!(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$))[A-Za-z0-9._@%-]{0,241}[A-Za-z0-9_@%-]$/i);
+      return a === b || names.join('/').toLowerCase() !== encodeSegment(b, 'windows').join('/').toLowerCase();
+    }),
+  );
+  expect(['Nightly', 'nul.txt', 'com10', 'a.', '...', '20261125t1200z'].map((name) => encodeSegment(name, 'windows')[0])).toEqual(['%4Eightly', '%6Eul.txt', 'com10', 'a%2E', '..%2E', '20261125t1200z']);
+  expect(['Nightly', 'nul.txt', 'a.'].map((name) => decodeSegment([name], 'windows'))).toEqual([undefined, undefined, undefined]);
+});

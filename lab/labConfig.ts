@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { certificatesOf } from './certificates.ts';
+import { cifsFiles, cifsUser } from './cifsFiles.ts';
 import { databases, passwordFile, postgresBinaries } from './dbservice.ts';
 import type { ServerPlace } from './labServer.ts';
 import { nfsDestination, nfsFiles } from './nfsFiles.ts';
@@ -55,6 +56,7 @@ export function labConfig(lab: LabConfig): string {
       ...(places['nfs'] !== undefined ? { onnfs: nfsDestination(places['nfs'], nfsFiles(places['nfs']).data, 'mrs-backup') } : {}),
       ...(places['sftp'] !== undefined ? { onsftp: sftpDestination(places['sftp']) } : {}),
       ...(places['sftp-plain'] !== undefined ? { onplainsftp: sftpDestination(places['sftp-plain'], { user: plainUsers.password, path: '/mrs-backup', password: { file: sftpFiles(places['sftp-plain']).password } }) } : {}),
+      ...(places['cifs'] !== undefined ? { oncifs: cifsDestination(places['cifs']) } : {}),
       ...(places['s3-a'] !== undefined ? { obs: objectStore(places['s3-a']) } : {}),
       ...(places['s3-b'] !== undefined ? { obs2: objectStore(places['s3-b']) } : {}),
     },
@@ -65,6 +67,12 @@ export function labConfig(lab: LabConfig): string {
 /** An SFTP server of the lab as a destination; its key is known from its file. */
 export function sftpDestination(place: ServerPlace, login: Readonly<Record<string, unknown>> = { user: sftpUser, path: 'mrs-backup', privateKey: { file: sftpFiles(place).key } }): Readonly<Record<string, unknown>> {
   return { type: 'SFTP', host: '127.0.0.1', port: place.ports['port'], ...login, knownHosts: sftpFiles(place).knownHosts };
+}
+
+/** A share of Samba as a destination, without a mount. */
+export function cifsDestination(place: ServerPlace): Readonly<Record<string, unknown>> {
+  const { password, library } = cifsFiles(place);
+  return { type: 'CIFS', server: '127.0.0.1', port: place.ports['port'], share: 'vault', path: 'mrs-backup', user: cifsUser, password: { file: password }, ...(library === undefined ? {} : { library }) };
 }
 
 /** An S3 server as a destination. */

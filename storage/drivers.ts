@@ -1,5 +1,6 @@
 import { closest } from 'fastest-levenshtein';
 import { Failure } from '../contracts/failure.ts';
+import { cifs } from './cifs.ts';
 import { localDir } from './localDir.ts';
 import { localHdfs } from './localHdfs.ts';
 import { nfs } from './nfs.ts';
@@ -17,6 +18,7 @@ export const drivers: readonly AnyDriver[] = [
   localHdfs,
   remoteHdfs,
   nfs,
+  cifs,
   sftp,
   obs,
 ];

@@ -2,7 +2,7 @@ import { hash, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../../contracts/failure.ts';
 import { checkedBody } from '../checkedBody.ts';
-import { TEMPORARY_FOLDER, encodeKey } from '../keyNames.ts';
+import { TEMPORARY_FOLDER, encodeKey, type Naming } from '../keyNames.ts';
 import { listTree, type TreeChild } from '../listTree.ts';
 import { orAborted } from '../orAborted.ts';
 import type { ByteRange, PutExpectation, StorageSession, StoredObject, UnfinishedObject } from '../storageDriver.ts';
@@ -18,6 +18,7 @@ import { readAhead, sendBlocks } from './nativeTransfer.ts';
 export interface NativeSessionParts {
   readonly lanes: NativeLanes;
   readonly folders: NativeFolders;
+  readonly naming: Naming;
   /** Which folder the root was when it was opened, where the library tells. */
   readonly identity: string | undefined;
   /** How to name the destination in messages. */
@@ -38,6 +39,7 @@ export class NativeSession implements StorageSession {
   readonly found: NonNullable<StorageSession['found']>;
   readonly #lanes: NativeLanes;
   readonly #folders: NativeFolders;
+  readonly #naming: Naming;
   readonly #identity: string | undefined;
   readonly #shown: string;
   readonly #writer: string | undefined;
@@ -45,6 +47,7 @@ export class NativeSession implements StorageSession {
   constructor(parts: NativeSessionParts) {
     this.#lanes = parts.lanes;
     this.#folders = parts.folders;
+    this.#naming = parts.naming;
     this.#identity = parts.identity;
     this.#shown = parts.shown;
     this.#writer = parts.writer;
@@ -52,7 +55,7 @@ export class NativeSession implements StorageSession {
   }
 
   async put(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, signal?: AbortSignal): Promise<void> {
-    const path = encodeKey(key);
+    const path = encodeKey(key, this.#naming);
     const temporary = `${TEMPORARY_FOLDER}/${temporaryName(this.#writer)}`;
     // Stopped by itself, as it has to clean up.
     await this.#using(this.#what(key), signal, async (client, what) => {
@@ -97,7 +100,7 @@ export class NativeSession implements StorageSession {
   }
 
   async stat(key: string, signal?: AbortSignal): Promise<{ readonly length: number } | undefined> {
-    const path = encodeKey(key);
+    const path = encodeKey(key, this.#naming);
     return await this.#using(this.#what(key), signal, async (client) => {
       const length = await this.#measure(client, path);
       if (length !== undefined) return { length };
@@ -113,7 +116,7 @@ export class NativeSession implements StorageSession {
       await orAborted(this.#assertRoot(client), signal);
       const children = async (path: string): Promise<readonly TreeChild[]> => (await orAborted(this.#entries(client, path), signal)).filter(({ kind }) => kind !== 'other')
         .map(({ name, kind, length }) => ({ name, isFolder: kind === 'folder', ...(length === undefined ? {} : { length }) }));
-      yield* listTree({ children, measure: (path) => this.#measure(client, path) }, prefix, signal);
+      yield* listTree({ naming: this.#naming, children, measure: (path) => this.#measure(client, path) }, prefix, signal);
       // A root that went away while it was listed looks like an empty one.
       await orAborted(this.#assertRoot(client), signal);
     } catch (error) {
@@ -122,7 +125,7 @@ export class NativeSession implements StorageSession {
   }
 
   async remove(key: string, signal?: AbortSignal): Promise<void> {
-    const path = encodeKey(key);
+    const path = encodeKey(key, this.#naming);
     await this.#using(this.#what(key), signal, async (client) => {
       await this.#assertRoot(client);
       if ((await this.#measure(client, path)) !== undefined) await client.unlink(this.#folders.at(path)).catch(ignoreAbsence);
@@ -164,7 +167,10 @@ export class NativeSession implements StorageSession {
           if (path === probe || kind !== 'file') continue;
           const mtimeMs = entry.mtimeMs ?? (await client.stat(this.#folders.at(path)).catch(ignoreAbsence))?.mtimeMs;
           if (mtimeMs === undefined || (now - mtimeMs < olderThanMs && !isOf(this.#writer, name))) continue;
-          await client.unlink(this.#folders.at(path)).then(() => swept.push(path), ignoreAbsence);
+          await client.unlink(this.#folders.at(path)).then(() => swept.push(path), (error: unknown) => {
+            // Somebody has it open, so its writer lives.
+            if (!hasNativeCode(error, 'EBUSY')) ignoreAbsence(error);
+          });
           if (swept.length >= SWEPT_AT_ONCE) break;
         }
       } finally {
@@ -179,7 +185,7 @@ export class NativeSession implements StorageSession {
   }
 
   async *#read(client: NativeClient, key: string, range: ByteRange | undefined, what: string, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
-    const handle = await orAborted(client.open(this.#folders.at(encodeKey(key)), 'read'), signal).catch((error: unknown) => {
+    const handle = await orAborted(client.open(this.#folders.at(encodeKey(key, this.#naming)), 'read'), signal).catch((error: unknown) => {
       // A symbolic link is nobody's object.
       if (isNativeAbsence(error) || hasNativeCode(error, 'ELOOP', 'EISDIR')) return undefined;
       throw error;

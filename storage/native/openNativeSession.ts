@@ -1,7 +1,8 @@
 import { Failure } from '../../contracts/failure.ts';
-import { TEMPORARY_FOLDER } from '../keyNames.ts';
+import { TEMPORARY_FOLDER, type Naming } from '../keyNames.ts';
 import type { StorageContext, StorageSession } from '../storageDriver.ts';
 import type { NativeClient } from './nativeClient.ts';
+import { NativeError } from './nativeError.ts';
 import { hasNativeCode, isNativeAbsence, nativeFailure } from './nativeFailure.ts';
 import type { NativeStatus } from './nativeFileSystem.ts';
 import { NativeFolders } from './nativeFolders.ts';
@@ -26,6 +27,12 @@ export interface NativePlace {
   readonly way: string;
   readonly connections: number;
   readonly timeoutSeconds: number;
+  /** How the medium treats names. Default `exact`. */
+  readonly naming?: Naming;
+  /** What an error of connecting means there, where that is more than the error of a file. */
+  readonly explain?: (error: NativeError, what: string) => Failure | undefined;
+  /** Folders beside the library that hold libraries of its own. */
+  readonly librarySubfolders?: readonly string[];
   /** Conformance cases that cannot pass, with the reason. */
   readonly limits?: NonNullable<StorageSession['found']>['limits'];
 }
@@ -38,10 +45,11 @@ export async function openNativeSession(place: NativePlace, { writer, mustExist 
   const { shown, library } = place;
   const root = place.path.replace(/\/+/g, '/').replace(/\/$/, '');
   const failureOf = (error: unknown, what: string): unknown => {
-    if (!hasNativeCode(error, 'ELIBRARY')) return nativeFailure(error, what);
+    if (!hasNativeCode(error, 'ELIBRARY')) return (error instanceof NativeError ? place.explain?.(error, what) : undefined) ?? nativeFailure(error, what);
     return new Failure('E_UNSUPPORTED', `${shown} needs a library that is not here: ${error.message}`, { hint: place.libraryHint, cause: error });
   };
-  const libraryFolders = library.startsWith('/') ? [library.slice(0, library.lastIndexOf('/'))] : [];
+  const libraryFolder = library.slice(0, library.lastIndexOf('/'));
+  const libraryFolders = library.startsWith('/') ? [libraryFolder, ...(place.librarySubfolders ?? []).map((name) => `${libraryFolder}/${name}`)] : [];
   const { program, settings, connections, timeoutSeconds } = place;
   const lanes = new NativeLanes({ program, settings, libraryFolders, connections, timeoutSeconds, shown, failureOf });
   try {
@@ -58,7 +66,7 @@ export async function openNativeSession(place: NativePlace, { writer, mustExist 
       if (!isNativeAbsence(error)) throw error;
     });
     const { fsync, durableNames } = client.offers;
-    return new NativeSession({ lanes, folders, identity, shown, writer, found: { durable: fsync && durableNames, limits: place.limits ?? {}, way: place.way } });
+    return new NativeSession({ lanes, folders, naming: place.naming ?? 'exact', identity, shown, writer, found: { durable: fsync && durableNames, limits: place.limits ?? {}, way: place.way } });
   } catch (error) {
     await lanes[Symbol.asyncDispose]();
     throw nativeFailure(error, shown);

@@ -2,7 +2,7 @@ import type { FileEntryWithStats } from 'ssh2';
 import type { TreeChild } from '../listTree.ts';
 import type { SftpChannel } from './sftpChannel.ts';
 import { parentOf, type SftpFolders } from './sftpFolders.ts';
-import { asideOf, isAside } from './sftpReplace.ts';
+import { asideOf, isAside } from '../asideName.ts';
 import { hasStatus, sftpCodes } from './sftpStatus.ts';
 
 /** Pages of a folder that are asked for at once. */

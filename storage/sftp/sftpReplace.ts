@@ -1,23 +1,9 @@
+import { asideOf } from '../asideName.ts';
 import type { SftpChannel } from './sftpChannel.ts';
 import { hasStatus, sftpCodes } from './sftpStatus.ts';
 
-/** A name that no key becomes (keyNames.ts), so it is nobody's object. */
-const ASIDE = '%old';
 /** Other writers of the same object may come in between; each round, one of them made progress. */
 const ROUNDS = 20;
-
-/**
- * Where an object waits while another one takes its place, on servers whose rename does not replace. Whoever finds no object at a path looks
- * here: so a reader always has the old one or the new one, also when the writer died in between.
- */
-export function asideOf(path: string): string {
-  return `${path}${ASIDE}`;
-}
-
-/** The path of the object that such a name belongs to; `undefined` for any other name. */
-export function isAside(name: string): string | undefined {
-  return name.endsWith(ASIDE) ? name.slice(0, -ASIDE.length) : undefined;
-}
 
 /** Renames a file, replacing what is there. Throws as the server answers; `noSuchFile` when the folder or the file itself is missing. */
 export async function replaceFile(channel: SftpChannel, from: string, to: string): Promise<void> {

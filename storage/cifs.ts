@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { mountedConfig } from './mounted/mountedConfig.ts';
+import type { StorageDriver } from './storageDriver.ts';
+
+const secret = z.union([z.strictObject({ file: z.string().min(1) }), z.strictObject({ env: z.string().min(1) })]);
+const word = z.string().regex(/^[^\s\\/:;@%"]+$/, 'a name');
+
+const userSpace = z
+  .strictObject({
+    type: z.literal('CIFS'),
+    server: z.string().regex(/^[^\s/\\]+$/, 'a name or an address').describe('name or address of the SMB server'),
+    share: z.string().regex(/^[^/\\\0]+$/, 'a name without slashes'),
+    path: z.string().regex(/^(?!(.*\/)?\.\.(\/|$))[^\0\\]+$/, 'a path without ".." and "\\"').default('/').describe('a folder below the share'),
+    port: z.int().min(1).max(65_535).default(445),
+    user: word.optional(),
+    domain: word.optional().describe('of the user, where the server is a member of one'),
+    password: secret.optional(),
+    guest: z.literal(true).optional().describe('log in as a guest: nobody is known, nothing is signed'),
+    encryption: z.enum(['asDemanded', 'required']).default('asDemanded').describe('required: what is not encrypted is refused; asDemanded: signed, and encrypted where the server wants it'),
+    library: z.string().min(1).default('libsmbclient.so.0').describe('an absolute path, or a name that the loader of the system finds'),
+    connections: z.int().min(1).max(16).default(4).describe('several transfers go side by side over so many connections, each in a process of its own'),
+    timeoutSeconds: z.int().min(2).max(3600).default(60).describe('a server from which nothing comes for so long is given up; must be enough for 4 MiB'),
+  })
+  .refine((block) => block.guest === true || (block.user !== undefined && block.password !== undefined), { message: 'needs user and password, or guest: true' })
+  .refine((block) => block.guest === undefined || (block.password === undefined && block.domain === undefined), { message: 'a guest has no password and no domain' });
+
+const mounted = z.strictObject({
+  type: z.literal('CIFS'),
+  ...mountedConfig,
+  source: z.string().regex(/^\/\/[^\s/\\]+\/[^\0\\]+$/, '//server/share').describe('what is mounted there, as findmnt shows it: //server/share'),
+});
+
+const config = z.union([userSpace, mounted]);
+
+/** Configuration of a destination of type `CIFS`, reached without a mount. */
+export type CifsConfig = z.infer<typeof userSpace>;
+
+/** A folder of an SMB share: reached by libsmbclient in child processes, without a mount and without root; or where the operator has mounted it. */
+export const cifs: StorageDriver<z.infer<typeof config>> = {
+  type: 'CIFS',
+  config,
+  // By a mount; without one the open session says that it is not.
+  capabilities: { durable: true, space: true, offCluster: true, limits: {} },
+
+  async open(place, context) {
+    if ('mountPath' in place) {
+      const { openMountedSession } = await import('./mounted/openMountedSession.ts');
+      return await openMountedSession({ ...place, fileSystemTypes: ['cifs', 'smb3'], naming: 'windows' }, context);
+    }
+    const { openCifsSession } = await import('./cifs/openCifsSession.ts');
+    return await openCifsSession(place, context);
+  },
+};

@@ -1,0 +1,4 @@
+import { serveRequests } from '../native/serveRequests.ts';
+import { connectSmb } from './connectSmb.ts';
+
+serveRequests(connectSmb);

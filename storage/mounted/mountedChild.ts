@@ -1,0 +1,4 @@
+import { serveRequests } from '../native/serveRequests.ts';
+import { connectMounted } from './connectMounted.ts';
+
+serveRequests(connectMounted);

@@ -9,6 +9,8 @@ import type { KeyPath } from './yamlDocument.ts';
 
 type Block = Readonly<Record<string, unknown>>;
 
+const SMB_PORT = 445;
+
 /** Checks `clusters`: every instance by the schema of its component's data sources. */
 export function checkClusters(clusters: Block, catalogue: Catalogue, sink: ProblemSink): Record<string, ClusterConfig> {
   const result: Record<string, ClusterConfig> = {};
@@ -109,11 +111,18 @@ function samePlace(a: DestinationConfig, b: DestinationConfig): boolean {
   return server(serverA) === server(serverB) && (isBelow(pathA, pathB) || isBelow(pathB, pathA));
 }
 
-/** Exports of one server may lie in one another. */
+/** Exports of one server may lie in one another, and a share may be reached with and without a mount. */
 function placeOf({ settings }: DestinationConfig): { readonly path?: unknown } & Readonly<Record<string, unknown>> {
-  const { server: host, export: exported, path, ...rest } = settings as Readonly<Record<string, unknown>>;
-  if (typeof exported !== 'string' || typeof path !== 'string') return settings as Readonly<Record<string, unknown>>;
-  return { host, port: rest['nfsPort'], path: `${exported}/${path}`.replace(/\/+/g, '/').replace(/(?<=.)\/$/, '') };
+  const block = settings as Readonly<Record<string, unknown>>;
+  const { path } = block;
+  if (typeof path !== 'string') return block;
+  const below = (root: string): string => `${root}/${path}`.replace(/\/+/g, '/').replace(/(?<=.)\/$/, '');
+  if (typeof block['export'] === 'string') return { host: block['server'], port: block['nfsPort'], path: below(block['export']) };
+  if (typeof block['share'] === 'string') return { host: String(block['server']).toLowerCase(), port: block['port'] === SMB_PORT ? undefined : block['port'], path: below(`/${block['share'].toLowerCase()}`) };
+  const [, exporter, exported] = /^([^/]+):(\/.*)$/.exec(String(block['source'])) ?? [];
+  if (exporter !== undefined) return { host: exporter, path: below(exported!) };
+  const [, server, share] = /^\/\/([^/]+)(\/.*)$/.exec(String(block['source']).toLowerCase()) ?? [];
+  return server === undefined ? block : { host: server, path: below(share!) };
 }
 
 /** What makes a server another one. How one logs in does not; whom one logs in as may, as many servers give each user a tree of his own. */

@@ -56,7 +56,8 @@ export function unknownKey(path: KeyPath, key: string, known: readonly string[])
 
 /** The branch of a union the writer most likely meant: the one that got furthest. */
 function bestBranch(branches: readonly (readonly z.core.$ZodIssue[])[], found: unknown): readonly z.core.$ZodIssue[] | undefined {
-  const cost = (branch: readonly z.core.$ZodIssue[]) => branch.reduce((sum, issue) => sum + (issue.path.length === 0 && issue.code !== 'unrecognized_keys' ? 10 : missingIn(issue, found) ? 3 : 1), 0);
+  const costOf = (issue: z.core.$ZodIssue): number => (issue.code === 'unrecognized_keys' ? issue.keys.length : issue.path.length === 0 ? 10 : missingIn(issue, found) ? 3 : 1);
+  const cost = (branch: readonly z.core.$ZodIssue[]): number => branch.reduce((sum, issue) => sum + costOf(issue), 0);
   return [...branches].sort((a, b) => cost(a) - cost(b))[0];
 }
 

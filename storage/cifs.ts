@@ -21,8 +21,8 @@ const userSpace = z
     connections: z.int().min(1).max(16).default(4).describe('several transfers go side by side over so many connections, each in a process of its own'),
     timeoutSeconds: z.int().min(2).max(3600).default(60).describe('a server from which nothing comes for so long is given up; must be enough for 4 MiB'),
   })
-  .refine((block) => block.guest === true || (block.user !== undefined && block.password !== undefined), { message: 'needs user and password, or guest: true' })
-  .refine((block) => block.guest === undefined || (block.password === undefined && block.domain === undefined), { message: 'a guest has no password and no domain' });
+  .refine((block) => block.guest === true || (block.user !== undefined && block.password !== undefined), { message: 'needs user and password, or guest: true', path: ['user'] })
+  .refine((block) => block.guest === undefined || (block.password === undefined && block.domain === undefined), { message: 'a guest has no password and no domain', path: ['guest'] });
 
 const mounted = z.strictObject({
   type: z.literal('CIFS'),

@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { mountedConfig } from './mounted/mountedConfig.ts';
 import type { StorageDriver } from './storageDriver.ts';
 
 const port = z.int().min(1).max(65_535);
 const id = z.int().min(0).max(4_294_967_294);
 
-const config = z.strictObject({
+const userSpace = z.strictObject({
   type: z.literal('NFS'),
   server: z.string().regex(/^[^\s/]+$/, 'a name or an address').describe('name or address of the NFS server'),
   export: z.string().regex(/^\/[^\0]*$/, 'an absolute path').describe('the export, as the server names it'),
@@ -19,16 +20,28 @@ const config = z.strictObject({
   timeoutSeconds: z.int().min(2).max(3600).default(60).describe('a server from which nothing comes for so long is given up; must be enough for 1 MiB'),
 });
 
-/** Configuration of a destination of type `NFS`. */
-export type NfsConfig = z.infer<typeof config>;
+const mounted = z.strictObject({
+  type: z.literal('NFS'),
+  ...mountedConfig,
+  source: z.string().regex(/^[^\s/]+:\/[^\0]*$/, 'server:/export').describe('what is mounted there, as findmnt shows it: server:/export'),
+});
 
-/** A folder of an NFS server, reached without a mount and without root by libnfs in child processes. */
-export const nfs: StorageDriver<NfsConfig> = {
+const config = z.union([userSpace, mounted]);
+
+/** Configuration of a destination of type `NFS`, reached without a mount. */
+export type NfsConfig = z.infer<typeof userSpace>;
+
+/** A folder of an NFS server: reached by libnfs in child processes, without a mount and without root; or where the operator has mounted it. */
+export const nfs: StorageDriver<z.infer<typeof config>> = {
   type: 'NFS',
   config,
   capabilities: { durable: true, space: true, offCluster: true, limits: {} },
 
   async open(place, context) {
+    if ('mountPath' in place) {
+      const { openMountedSession } = await import('./mounted/openMountedSession.ts');
+      return await openMountedSession({ ...place, fileSystemTypes: ['nfs', 'nfs4'], naming: 'exact' }, context);
+    }
     const { openNfsSession } = await import('./nfs/openNfsSession.ts');
     return await openNfsSession(place, context);
   },

@@ -16,7 +16,7 @@ const userSpace = z
     domain: word.optional().describe('of the user, where the server is a member of one'),
     password: secret.optional(),
     guest: z.literal(true).optional().describe('log in as a guest: nobody is known, nothing is signed'),
-    encryption: z.enum(['asDemanded', 'required']).default('asDemanded').describe('required: what is not encrypted is refused; asDemanded: signed, and encrypted where the server wants it'),
+    transport: z.enum(['signed', 'encrypted']).default('signed').describe('signed: and encrypted where the server wants it; encrypted: what is not is refused'),
     library: z.string().min(1).default('libsmbclient.so.0').describe('an absolute path, or a name that the loader of the system finds'),
     connections: z.int().min(1).max(16).default(4).describe('several transfers go side by side over so many connections, each in a process of its own'),
     timeoutSeconds: z.int().min(2).max(3600).default(60).describe('a server from which nothing comes for so long is given up; must be enough for 4 MiB'),

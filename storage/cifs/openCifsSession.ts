@@ -23,7 +23,7 @@ export async function openCifsSession(place: CifsConfig, context: StorageContext
     domain: place.domain ?? '',
     password: place.password === undefined ? GUEST : await passwordOf(place.password, context),
     guest: place.guest === true,
-    encryption: place.encryption === 'required',
+    encryption: place.transport === 'encrypted',
   };
   const how = settings.guest ? 'as a guest, not signed' : settings.encryption ? 'encrypted' : 'signed';
   return await openNativeSession({

@@ -16,8 +16,10 @@ const FLAGS: Readonly<Record<NativeOpenMode, number>> = { read: constants.O_RDON
 const LOST = new Set(['ETIMEDOUT', 'ECONNRESET', 'ECONNABORTED', 'ECONNREFUSED', 'ENOTCONN', 'EPIPE', 'EHOSTUNREACH', 'ENETUNREACH', 'EIO', 'EPROTO']);
 /** What the library says, too, when a signature is wrong or something cannot be decrypted. */
 const REFUSED = new Set(['EACCES', 'EPERM', 'EINVAL']);
-/** Whoever has a file open keeps others from renaming or removing it; what is being removed is still there, but no more to be used (EINVAL). Mostly that is over in a moment. */
-const BUSY = new Set(['EBUSY', 'EINVAL']);
+/** Whoever has a file open keeps others from renaming or removing it. Mostly that is over in a moment. */
+const BUSY = ['EBUSY'];
+/** A folder that is being removed is still there, but no more to be used, which the library calls so. Making and removing folders may be repeated. */
+const FOLDER_BUSY = ['EBUSY', 'EINVAL'];
 const BUSY_PAUSE_MS = 5;
 /** Other readers and writers of the same object may come in between; each round, one of them made progress. */
 const ROUNDS = 20;
@@ -108,11 +110,11 @@ export class SmbFileSystem implements NativeFileSystem {
   }
 
   mkdir(path: string): void {
-    this.#whenFree(`making ${path}`, () => this.#calls.makeFolder(this.#url(path), FOLDER_MODE));
+    this.#whenFree(`making ${path}`, () => this.#calls.makeFolder(this.#url(path), FOLDER_MODE), FOLDER_BUSY);
   }
 
   rmdir(path: string): void {
-    this.#whenFree(`removing ${path}`, () => this.#calls.removeFolder(this.#url(path)));
+    this.#whenFree(`removing ${path}`, () => this.#calls.removeFolder(this.#url(path)), FOLDER_BUSY);
   }
 
   *readdir(path: string): Generator<NativeEntry> {
@@ -192,12 +194,12 @@ export class SmbFileSystem implements NativeFileSystem {
   }
 
   /** Asks again while somebody has it open, for a while. */
-  #whenFree(what: string, call: () => number): number {
+  #whenFree(what: string, call: () => number, busy: readonly string[] = BUSY): number {
     for (const begin = performance.now(); ; ) {
       const answer = this.#ask(call);
       if (answer >= 0) return answer;
       const code = lastSmbError();
-      if (!BUSY.has(code) || performance.now() - begin > this.#patienceMs) throw this.#error(what, code);
+      if (!busy.includes(code) || this.#log.damaged || performance.now() - begin > this.#patienceMs) throw this.#error(what, code);
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_PAUSE_MS);
     }
   }
@@ -205,7 +207,7 @@ export class SmbFileSystem implements NativeFileSystem {
   /** Asks once more when it is denied: that is also what a server says when a request was changed on the way, and to take that for lost rights would end a run. */
   #ask(call: () => number): number {
     const answer = call();
-    return answer < 0 && lastSmbError() === 'EACCES' ? call() : answer;
+    return answer < 0 && lastSmbError() === 'EACCES' && !this.#log.damaged ? call() : answer;
   }
 
   #check(what: string, call: () => number): number {

@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
 import { labUser } from './asNobody.ts';
 import type { ServerPlace } from './labServer.ts';
 import { libraryFolders } from './libraryFolders.ts';
@@ -26,4 +28,10 @@ export function cifsFiles({ name, folder, secretsFolder, toolsFolder }: Pick<Ser
 export function sambaEnvironment({ toolsFolder }: Pick<ServerPlace, 'toolsFolder'>): NodeJS.ProcessEnv {
   const folders = libraryFolders(join(toolsFolder, 'samba')).flatMap((each) => [each, join(each, 'samba')]);
   return { ...process.env, LD_LIBRARY_PATH: folders.join(delimiter) };
+}
+
+/** Such as `Samba 4.17.12`. */
+export async function sambaVersion(place: Pick<ServerPlace, 'toolsFolder'>): Promise<string> {
+  const { stdout } = await promisify(execFile)(join(place.toolsFolder, 'samba', 'usr', 'sbin', 'smbd'), ['--version'], { env: sambaEnvironment(place) });
+  return `Samba ${/\d+(\.\d+)+/.exec(stdout)?.[0]}`;
 }

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { connectDbservice } from '../../lab/dbservice.ts';
 import { greetingOf } from '../../lab/greetingOf.ts';
+import { sambaVersion } from '../../lab/cifsFiles.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { openProduct, type Product } from '../../lab/product.ts';
 import { makeSampleData } from '../../lab/sampleData.ts';
@@ -16,7 +17,7 @@ import { writeSupportProofs, type SupportProof } from '../../support/supportProo
 import { productVersion } from '../../worker/productVersion.ts';
 
 /** Every data source with every directory type that is built, as a user does it. Columns: type, destination of the lab's configuration. */
-const destinations = [['LocalDir', 'vault'], ['LocalHDFS', 'onprod'], ['RemoteHDFS', 'onstandby'], ['NFS', 'onnfs'], ['SFTP', 'onsftp'], ['OBS', 'obs']] as const;
+const destinations = [['LocalDir', 'vault'], ['LocalHDFS', 'onprod'], ['RemoteHDFS', 'onstandby'], ['NFS', 'onnfs'], ['CIFS', 'oncifs'], ['SFTP', 'onsftp'], ['OBS', 'obs']] as const;
 const sources = {
   hdfs: { source: 'hdfs', instance: 'hacluster', paths: ['/data'] },
   dbservice: { source: 'dbservice', databases: ['hivemeta', 'oozie'] },
@@ -24,7 +25,7 @@ const sources = {
 const pairs = destinations.flatMap(([type, destination]) => Object.keys(sources).map((source) => ({ source: source as keyof typeof sources, type, destination, task: `${source}-${destination}` })));
 
 /** Whose version belongs into the record of a directory type. */
-const serverOf: Readonly<Record<(typeof destinations)[number][0], string | undefined>> = { LocalDir: undefined, LocalHDFS: 'hdfs', RemoteHDFS: 'hdfs', NFS: 'nfs', SFTP: 'sftp', OBS: 'obs' };
+const serverOf: Readonly<Record<(typeof destinations)[number][0], string | undefined>> = { LocalDir: undefined, LocalHDFS: 'hdfs', RemoteHDFS: 'hdfs', NFS: 'nfs', CIFS: 'cifs', SFTP: 'sftp', OBS: 'obs' };
 
 let folder: string;
 let lab: Lab;
@@ -36,7 +37,7 @@ const versions: Record<string, string> = {};
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'mrs-backup-pairs-'));
   lab = await createLab({ stateFolder: folder, toolsFolder: process.env['MRS_BACKUP_TOOLS'] ?? new URL('../../.tools', import.meta.url).pathname });
-  await lab.up(['hdfs-a', 'hdfs-b', 'dbservice', 'nfs', 'sftp', 's3-a']);
+  await lab.up(['hdfs-a', 'hdfs-b', 'dbservice', 'nfs', 'cifs', 'sftp', 's3-a']);
   hdfs = createWebHdfs({ urls: [lab.endpoints('hdfs-a')['webhdfs']!], user: userInfo().username });
   await makeSampleData(lab, { files: 40, largeBytes: 3 << 20, databases: ['hivemeta', 'oozie'], rows: 200 });
   // A dump of several chunks, some of them as long as a chunk may be.
@@ -49,6 +50,7 @@ beforeAll(async () => {
   versions['hdfs'] = `Hadoop ${String((await hdfs.jmx('Hadoop:service=NameNode,name=NameNodeInfo'))[0]?.['SoftwareVersion'])}`;
   versions['sftp'] = (await greetingOf(lab.place('sftp').ports['port']!)).replace(/^SSH-2\.0-(\w+)_(\S+).*$/, '$1 $2');
   versions['nfs'] = `nfs-ganesha ${/Ganesha Version (\S+)/i.exec(await readFile(join(lab.place('nfs').folder, 'ganesha.log'), 'utf8'))?.[1]}`;
+  versions['cifs'] = await sambaVersion(lab.place('cifs'));
   versions['obs'] = `SeaweedFS ${/\d+\.\d+/.exec((await promisify(execFile)(join(lab.place('s3-a').toolsFolder, 'seaweedfs', 'bin', 'weed'), ['version'])).stdout)?.[0]}`;
   versions['dbservice'] = `PostgreSQL ${(await sql<{ server_version: string }>('postgres', 'show server_version'))[0]!.server_version}`;
 }, 240_000);

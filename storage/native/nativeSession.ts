@@ -65,7 +65,7 @@ export class NativeSession implements StorageSession {
         throw error;
       });
       try {
-        const { written } = await sendBlocks(client, handle, checkedBody(body, expected, what, signal), signal);
+        const { written } = await sendBlocks(client, handle, checkedBody(body, expected, what, signal), expected.length, signal);
         // All at once: the child does them in their order. The root is looked at last.
         const readBack = expected.length > client.offers.blockBytes ? undefined : client.pread(handle, 0, expected.length);
         const answers = Promise.all([client.fstat(handle), readBack, written, client.fsync(handle), client.close(handle), this.#assertRoot(client)]);

@@ -8,12 +8,13 @@ const AHEAD = 4;
 /**
  * Writes blocks one after the other without waiting for each. Returns when all are sent: `written` settles when all are answered. Does not throw
  * for an answer before that, as more requests on the handle may follow at once.
+ * @param length bytes that come, at most
  */
-export async function sendBlocks(client: NativeClient, handle: number, blocks: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<{ readonly written: Promise<void> }> {
+export async function sendBlocks(client: NativeClient, handle: number, blocks: AsyncIterable<Uint8Array>, length: number, signal: AbortSignal | undefined): Promise<{ readonly written: Promise<void> }> {
   const size = client.offers.blockBytes;
   const underWay: Promise<void>[] = [];
   let position = 0;
-  for await (const block of blocks) {
+  for await (const block of gathered(blocks, size, length)) {
     for (let offset = 0; offset < block.length; offset += size) {
       if (underWay.length >= AHEAD) await orAborted(underWay.shift()!, signal);
       const part = block.subarray(offset, offset + size);
@@ -28,6 +29,32 @@ export async function sendBlocks(client: NativeClient, handle: number, blocks: A
   const written = Promise.all(underWay).then(() => {});
   written.catch(() => {});
   return { written };
+}
+
+/** Blocks of the size the library likes best, where what comes is smaller: each costs a round trip. */
+async function* gathered(blocks: AsyncIterable<Uint8Array>, size: number, length: number): AsyncGenerator<Uint8Array> {
+  let gathering = Buffer.alloc(0);
+  let filled = 0;
+  let rest = length;
+  for await (const block of blocks) {
+    if (filled === 0 && block.length >= Math.min(size, rest)) {
+      rest -= block.length;
+      yield block;
+      continue;
+    }
+    for (let offset = 0; offset < block.length; ) {
+      if (filled === 0) gathering = Buffer.allocUnsafeSlow(Math.min(size, rest));
+      const taken = Math.min(block.length - offset, gathering.length - filled);
+      gathering.set(block.subarray(offset, offset + taken), filled);
+      filled += taken;
+      offset += taken;
+      rest -= taken;
+      if (filled < gathering.length) continue;
+      yield gathering;
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield gathering.subarray(0, filled);
 }
 
 /** The bytes from `start` to `end` of an open file, asked for ahead. */

@@ -6,6 +6,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createSecretReader } from '../../config/secrets.ts';
+import { createLab, type Lab } from '../../lab/lab.ts';
+import { libraryFolders } from '../../lab/libraryFolders.ts';
+import { sftpUser } from '../../lab/sftp.ts';
+import { sftpFiles } from '../../lab/sftpKeys.ts';
 import { cifs } from '../../storage/cifs.ts';
 import { checkDestination, type ConformanceResult } from '../../storage/conformance.ts';
 import { openMountedSession, type MountedPlace } from '../../storage/mounted/openMountedSession.ts';
@@ -17,6 +21,7 @@ import { lengthsOf, putSample, readLength } from './sftpPlace.ts';
 // Real mounts, of other file systems: many a kernel has neither NFS nor CIFS. Which type must be mounted is a parameter that only the drivers fill
 // in. Mounting needs root; without it these tests fail, they do not skip.
 const run = promisify(execFile);
+const toolsFolder = process.env['MRS_BACKUP_TOOLS'] ?? new URL('../../.tools', import.meta.url).pathname;
 const source = '//nas/backup share';
 let folder: string;
 /** What is mounted at `share`, and stays there when that is unmounted. */
@@ -252,4 +257,54 @@ test('a share that hangs holds up nobody for longer than agreed, not even when i
     await run('umount', ['-l', share]).catch(() => {});
     await run('losetup', ['--detach', loop]).catch(() => {});
   }
+});
+
+describe('a share of a server that is stopped', () => {
+  let lab: Lab;
+  beforeAll(async () => {
+    lab = await createLab({ stateFolder: join(folder, 'lab'), toolsFolder });
+    await lab.up(['sftp']);
+  }, 60_000);
+  afterAll(() => lab?.down(['sftp']));
+
+  /** sshd, and the processes it has for its connections. */
+  async function serverProcesses(): Promise<number[]> {
+    const below = async (pid: number): Promise<number[]> => {
+      const pids = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).split(' ').filter((word) => word !== '').map(Number);
+      return [pid, ...(await Promise.all(pids.map(below))).flat()];
+    };
+    return await below(lab.status()['sftp']!.pids['sshd']!);
+  }
+
+  test('holds up nobody for longer than agreed, in reading as in writing; the run goes on when it is back', { timeout: 120_000 }, async () => {
+    const place = lab.place('sftp');
+    const files = sftpFiles(place);
+    const remote = `${sftpUser}@127.0.0.1:${files.data}`;
+    const tool = join(toolsFolder, 'sshfs');
+    const options = ['port', 'IdentityFile', 'UserKnownHostsFile', 'ssh_command'].map((name, i) => `${name}=${[place.ports['port'], files.key, files.knownHosts, join(toolsFolder, 'openssh', 'usr', 'bin', 'ssh')][i]}`);
+    await run(join(tool, 'usr', 'bin', 'sshfs'), [remote, share, '-o', [...options, 'idmap=user', 'dir_cache=no'].join(',')], { env: { ...process.env, LD_LIBRARY_PATH: libraryFolders(tool).join(':') } });
+    await using session = await open({ source: remote, fileSystemTypes: ['fuse.sshfs'], timeoutSeconds: 3 });
+    await putSample(session, 'first', 3_000_000);
+    const pids = await serverProcesses();
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    try {
+      const begin = performance.now();
+      const silent = { code: 'E_DESTINATION_UNREACHABLE', message: expect.stringContaining('nothing came from it') };
+      await expect(readLength(session, 'first')).rejects.toMatchObject(silent);
+      await expect(session.stat('first')).rejects.toMatchObject(silent);
+      await expect(putSample(session, 'second')).rejects.toMatchObject(silent);
+      await expect(open({ source: remote, fileSystemTypes: ['fuse.sshfs'], timeoutSeconds: 3 })).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
+      expect(performance.now() - begin).toBeLessThan(40_000);
+    } finally {
+      for (const pid of pids) process.kill(pid, 'SIGCONT');
+    }
+    await expect.poll(() => readLength(session, 'first').catch(() => 0), { timeout: 20_000 }).toBe(3_000_000);
+    await putSample(session, 'second');
+    expect(await lengthsOf(session)).toEqual({ first: 3_000_000, second: 10 });
+    // Gone for good: sshfs unmounts itself.
+    await lab.kill('sftp');
+    await expect(putSample(session, 'third')).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
+    await expect(putSample(session, 'third')).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
+    expect(await beneath()).toEqual([]);
+  });
 });

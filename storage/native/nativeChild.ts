@@ -25,6 +25,7 @@ export interface NativeChildOptions {
 interface Waiting {
   readonly done: (answer: { readonly value: unknown; readonly bytes: Uint8Array }) => void;
   readonly fail: (error: unknown) => void;
+  readonly collect: ((value: unknown) => Uint8Array) | undefined;
   readonly parts: unknown[];
 }
 
@@ -47,6 +48,7 @@ export class NativeChild implements Disposable {
   #lastSign = performance.now();
   #watch: NodeJS.Timeout | undefined;
   #complaint = '';
+  readonly #things: Disposable[] = [];
 
   constructor(options: NativeChildOptions) {
     this.#options = options;
@@ -77,6 +79,12 @@ export class NativeChild implements Disposable {
     return this.#end !== undefined;
   }
 
+  /** To be disposed of with it. */
+  onEnd(thing: Disposable): void {
+    if (this.#end !== undefined) return thing[Symbol.dispose]();
+    this.#things.push(thing);
+  }
+
   /** Of the operating system; undefined when it could not be started. */
   get pid(): number | undefined {
     return this.#process.pid;
@@ -85,16 +93,17 @@ export class NativeChild implements Disposable {
   /**
    * Asks; requests are done in their order. Settles with the value of the answer, a list where it came in several parts, and the bytes beside it.
    * @param sent told when the bytes are copied: they may be changed again
+   * @param collect fetches the bytes from elsewhere as soon as they are there
    * @throws NativeError of the library; Failure E_DESTINATION_UNREACHABLE when the child dies or is silent
    */
-  async request(request: NativeRequest, bytes?: Uint8Array, sent?: () => void): Promise<{ readonly value: unknown; readonly bytes: Uint8Array }> {
+  async request(request: NativeRequest, bytes?: Uint8Array, sent?: () => void, collect?: (value: unknown) => Uint8Array): Promise<{ readonly value: unknown; readonly bytes: Uint8Array }> {
     if (this.#end !== undefined) {
       sent?.();
       throw this.#end;
     }
     const { promise, resolve, reject } = Promise.withResolvers<{ readonly value: unknown; readonly bytes: Uint8Array }>();
     if (this.#waiting.length === 0) this.#lastSign = performance.now();
-    this.#waiting.push({ done: resolve, fail: reject, parts: [] });
+    this.#waiting.push({ done: resolve, fail: reject, collect, parts: [] });
     this.#keepWatch();
     const { stdin } = this.#process;
     stdin.cork();
@@ -121,6 +130,7 @@ export class NativeChild implements Disposable {
     if (more === true) return void asked.parts.push(...(value as unknown[]));
     this.#waiting.shift();
     if (this.#waiting.length === 0) this.#stopWatch();
+    if (error === undefined && asked.collect !== undefined) return asked.done({ value, bytes: asked.collect(value) });
     if (error === undefined) return asked.done({ value: asked.parts.length === 0 ? value : [...asked.parts, ...(value as unknown[])], bytes });
     asked.fail(new NativeError(error.code, error.message, error.connectionLost));
     if (error.connectionLost) this.#giveUp(`its connection broke (${error.message})`);
@@ -160,6 +170,7 @@ export class NativeChild implements Disposable {
 
   /** It keeps this process from ending no more, whether it ends itself or not. */
   #release(): void {
+    for (const thing of this.#things.splice(0)) thing[Symbol.dispose]();
     for (const each of [this.#process, this.#process.stdin, this.#process.stdout, this.#process.stderr] as { unref?: () => void }[]) each.unref?.();
   }
 }

@@ -1,15 +1,19 @@
 import type { NativeChild } from './nativeChild.ts';
 import type { NativeEntry, NativeOffers, NativeOpenMode, NativeStatus } from './nativeFileSystem.ts';
-import type { NativeRequest } from './nativeRequest.ts';
+import type { NativeConnected, NativeRequest } from './nativeRequest.ts';
+import { SharedMemory } from './sharedMemory.ts';
 
 /** The calls of `NativeFileSystem` as the worker makes them: the child process answers, in their order. */
 export class NativeClient {
   readonly offers: NativeOffers;
   readonly #child: NativeChild;
+  readonly #memory: SharedMemory | undefined;
 
-  constructor(child: NativeChild, offers: NativeOffers) {
+  constructor(child: NativeChild, { offers, memory }: NativeConnected) {
     this.#child = child;
     this.offers = offers;
+    if (memory !== undefined && child.pid !== undefined) this.#memory = new SharedMemory(child.pid, memory, offers.blockBytes);
+    if (this.#memory !== undefined) child.onEnd(this.#memory);
   }
 
   /** Whether the child is gone: nothing more can be asked. */
@@ -32,11 +36,23 @@ export class NativeClient {
 
   /** Fewer bytes only at the end of the file. */
   async pread(handle: number, position: number, length: number): Promise<Uint8Array> {
-    return (await this.#child.request({ call: 'pread', handle, position, length })).bytes;
+    const block = this.#memory?.take(length);
+    if (block === undefined) return (await this.#child.request({ call: 'pread', handle, position, length })).bytes;
+    try {
+      return (await this.#child.request({ call: 'pread', handle, position, length, at: block.at }, undefined, undefined, (got) => this.#memory!.read(block, got as number))).bytes;
+    } finally {
+      this.#memory!.give(block);
+    }
   }
 
   /** `sent` settles when the bytes may be changed again, `written` with the answer. */
   pwrite(handle: number, position: number, bytes: Uint8Array): { readonly sent: Promise<void>; readonly written: Promise<void> } {
+    const block = this.#memory?.take(bytes.length);
+    if (block !== undefined) {
+      this.#memory!.write(block, bytes);
+      const written = this.#child.request({ call: 'pwrite', handle, position, at: block.at, length: bytes.length }).then(() => {}).finally(() => this.#memory!.give(block));
+      return { sent: Promise.resolve(), written };
+    }
     const { promise: sent, resolve } = Promise.withResolvers<void>();
     const written = this.#child.request({ call: 'pwrite', handle, position }, bytes, resolve).then(() => {});
     written.catch(() => resolve());

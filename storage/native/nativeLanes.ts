@@ -1,7 +1,7 @@
 import { Failure } from '../../contracts/failure.ts';
 import { NativeChild, type NativeChildOptions } from './nativeChild.ts';
 import { NativeClient } from './nativeClient.ts';
-import type { NativeOffers } from './nativeFileSystem.ts';
+import type { NativeConnected } from './nativeRequest.ts';
 
 /** How a session starts its child processes, and how many at most. */
 export interface NativeLaneOptions extends NativeChildOptions {
@@ -75,7 +75,7 @@ export class NativeLanes implements AsyncDisposable {
     const { settings, shown, failureOf } = this.#options;
     const child = new NativeChild(this.#options);
     const client = child.request({ call: 'connect', settings }).then(
-      ({ value }) => new NativeClient(child, value as NativeOffers),
+      ({ value }) => new NativeClient(child, value as NativeConnected),
       (error: unknown) => {
         child[Symbol.dispose]();
         throw failureOf(error, shown);

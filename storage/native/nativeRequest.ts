@@ -1,14 +1,23 @@
-import type { NativeOpenMode } from './nativeFileSystem.ts';
+import type { NativeOffers, NativeOpenMode } from './nativeFileSystem.ts';
 
 /** What the worker asks a child process for: `connect` first, then the calls of `NativeFileSystem`. Bytes to write travel beside it. */
 export type NativeRequest =
   | { readonly call: 'connect'; readonly settings: unknown }
   | { readonly call: 'open'; readonly path: string; readonly mode: NativeOpenMode }
-  | { readonly call: 'pread'; readonly handle: number; readonly position: number; readonly length: number }
-  | { readonly call: 'pwrite'; readonly handle: number; readonly position: number }
+  /** `at`: where the bytes go in the shared memory, and then only their number is answered. */
+  | { readonly call: 'pread'; readonly handle: number; readonly position: number; readonly length: number; readonly at?: number }
+  /** `at`: where the bytes are in the shared memory, `length` of them. */
+  | { readonly call: 'pwrite'; readonly handle: number; readonly position: number; readonly at?: number; readonly length?: number }
   | { readonly call: 'fsync' | 'fstat' | 'close'; readonly handle: number }
   | { readonly call: 'stat' | 'unlink' | 'mkdir' | 'rmdir' | 'readdir' | 'syncFolder' | 'statvfs'; readonly path: string }
   | { readonly call: 'rename'; readonly from: string; readonly to: string };
+
+/** What `connect` is answered. */
+export interface NativeConnected {
+  readonly offers: NativeOffers;
+  /** Number of an open file of the child: `SHARED_BLOCKS` blocks of memory. */
+  readonly memory?: number | undefined;
+}
 
 /** The header of an answer. */
 export interface NativeAnswer {

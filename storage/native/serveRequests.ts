@@ -1,15 +1,18 @@
-import { readSync, writeSync } from 'node:fs';
+import { ftruncateSync, readSync, writeSync } from 'node:fs';
 import koffi from 'koffi';
 import { frameHead, frameLengths, prefixBytes } from './childFrames.ts';
 import { NativeError } from './nativeError.ts';
 import type { NativeEntry, NativeFileSystem } from './nativeFileSystem.ts';
-import type { NativeAnswer, NativeRequest } from './nativeRequest.ts';
+import type { NativeAnswer, NativeConnected, NativeRequest } from './nativeRequest.ts';
+import { SHARED_BLOCKS } from './sharedMemory.ts';
 
 /** Entries per frame of a listing. */
 const PAGE_ENTRIES = 1000;
 /** `PR_SET_PDEATHSIG` and `SIGKILL` of Linux. */
 const PARENT_DEATH_SIGNAL = 1;
 const KILL = 9;
+/** `MFD_CLOEXEC`. */
+const CLOSE_ON_EXEC = 1;
 const STDIN = 0;
 const STDOUT = 1;
 
@@ -27,7 +30,8 @@ export function serveRequests(connect: (settings: unknown) => NativeFileSystem):
     try {
       if (request.header.call === 'connect') {
         files = connect(request.header.settings);
-        answer({ value: files.offers });
+        memory = sharedMemoryOf(files.offers.blockBytes);
+        answer({ value: { offers: files.offers, memory } satisfies NativeConnected });
       } else if (files === undefined) throw new NativeError('ENOTCONN', 'not connected', true);
       else serve(files, request.header, request.bytes);
     } catch (error) {
@@ -47,10 +51,13 @@ function serve(files: NativeFileSystem, request: Exclude<NativeRequest, { call: 
       return answer({ value: files.open(request.path, request.mode) });
     case 'pread': {
       const block = blockOf(request.length);
-      return answer({}, block.subarray(0, files.pread(request.handle, block, request.position)));
+      const got = files.pread(request.handle, block, request.position);
+      if (request.at === undefined) return answer({}, block.subarray(0, got));
+      for (let done = 0; done < got; ) done += writeSync(memory!, block, done, got - done, request.at + done);
+      return answer({ value: got });
     }
     case 'pwrite':
-      files.pwrite(request.handle, bytes, request.position);
+      files.pwrite(request.handle, request.at === undefined ? bytes : sharedBytes(request.at, request.length ?? 0), request.position);
       return answer({});
     case 'fsync':
     case 'close':
@@ -84,6 +91,24 @@ function serve(files: NativeFileSystem, request: Exclude<NativeRequest, { call: 
       return answer({ value: page });
     }
   }
+}
+
+/** Open file of the memory that the worker reads and writes, too. */
+let memory: number | undefined;
+
+/** Undefined where the system has none. */
+function sharedMemoryOf(blockBytes: number): number | undefined {
+  if (process.platform !== 'linux') return undefined;
+  const file = koffi.load('libc.so.6').func('int memfd_create(const char *name, unsigned int flags)')('mrs-backup', CLOSE_ON_EXEC) as number;
+  if (file < 0) return undefined;
+  ftruncateSync(file, SHARED_BLOCKS * blockBytes);
+  return file;
+}
+
+function sharedBytes(at: number, length: number): Buffer {
+  const bytes = blockOf(length);
+  for (let done = 0; done < length; ) done += readSync(memory!, bytes, done, length - done, at + done);
+  return bytes;
 }
 
 let block = Buffer.alloc(0);

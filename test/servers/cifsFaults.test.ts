@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, chown, mkdir, mkdtemp, readFile, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readFile, readdir, readlink, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -128,12 +128,16 @@ describe('a server', () => {
     expect(await lengthsOf(session)).toEqual({ object: 2000 });
   });
 
-  test('that is left leaves no process here', async () => {
+  test('that is left leaves no process and no memory here', async () => {
+    const shared = async (): Promise<number> => (await Promise.all((await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')))).filter((path) => path.includes('memfd:mrs-backup')).length;
+    expect(await shared()).toBe(0);
     const session = await openCifs(lab, { path: 'left' });
     await Promise.all(Array.from({ length: 6 }, (_, i) => putSample(session, `a${i}`, 500_000)));
     expect((await childrenOf()).length).toBeGreaterThan(1);
+    expect(await shared()).toBeGreaterThan(1);
     await session[Symbol.asyncDispose]();
     await expect.poll(childrenOf, { timeout: 20_000 }).toEqual([]);
+    expect(await shared()).toBe(0);
     await expect(session.stat('a0')).rejects.toMatchObject(unreachable);
   });
 });

@@ -33,6 +33,8 @@ interface Waiting {
 const PASSED_ON = ['PATH', 'HOME', 'TZ', 'LANG', 'TMPDIR'] as const;
 /** The end of what a child complains about, for the message when it dies. */
 const COMPLAINT_CHARACTERS = 400;
+/** How long a child may take to begin, which on a busy machine has nothing to do with its server. */
+const START_MS = 30_000;
 /** How long a child may take to say goodbye to its server. */
 const GOODBYE_MS = 2000;
 
@@ -47,6 +49,7 @@ export class NativeChild implements Disposable {
   #end: Failure | undefined;
   #lastSign = performance.now();
   #watch: NodeJS.Timeout | undefined;
+  #hasBegun = false;
   #complaint = '';
   readonly #things: Disposable[] = [];
 
@@ -124,6 +127,7 @@ export class NativeChild implements Disposable {
   }
 
   #take({ header, bytes }: Frame): void {
+    if (!this.#hasBegun) return this.#begin();
     const { value, more, error } = header as NativeAnswer;
     const asked = this.#waiting[0];
     if (asked === undefined) return this.#giveUp('it answered what nobody asked');
@@ -136,10 +140,17 @@ export class NativeChild implements Disposable {
     if (error.connectionLost) this.#giveUp(`its connection broke (${error.message})`);
   }
 
+  /** The first frame: from now on it is the server that is waited for. */
+  #begin(): void {
+    this.#hasBegun = true;
+    this.#stopWatch();
+    if (this.#waiting.length > 0) this.#keepWatch();
+  }
+
   /** One timer as long as something is owed. */
   #keepWatch(): void {
     if (this.#watch !== undefined) return;
-    const patience = this.#options.timeoutSeconds * 1000;
+    const patience = Math.max(this.#options.timeoutSeconds * 1000, this.#hasBegun ? 0 : START_MS);
     const look = (): void => {
       const silence = performance.now() - this.#lastSign;
       if (silence < patience) return void (this.#watch = setTimeout(look, patience - silence));
@@ -147,7 +158,7 @@ export class NativeChild implements Disposable {
       setImmediate(() => setImmediate(() => {
         if (this.#waiting.length === 0 || this.#end !== undefined) return;
         if (performance.now() - this.#lastSign < patience) return look();
-        this.#giveUp(`nothing came from it for ${this.#options.timeoutSeconds} s`);
+        this.#giveUp(`nothing came from it for ${patience / 1000} s`);
       }));
     };
     this.#watch = setTimeout(look, patience);

@@ -23,6 +23,8 @@ const STDOUT = 1;
  */
 export function serveRequests(connect: (settings: unknown) => NativeFileSystem): never {
   if (process.platform === 'linux') koffi.load('libc.so.6').func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)')(PARENT_DEATH_SIGNAL, KILL, 0, 0, 0);
+  // That it has begun: what it takes from now on, the server takes.
+  answer({});
   let files: NativeFileSystem | undefined;
   for (;;) {
     const request = readRequest();

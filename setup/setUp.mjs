@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { buildSshCrypto, sshCryptoIsSettled } from './buildSshCrypto.mjs';
 import { checkNode, checkPrerequisites } from './prerequisites.mjs';
 import { isInstalled, installTool } from './installTool.mjs';
 import { npmDependenciesArePresent, installNpmDependencies } from './npmDependencies.mjs';
@@ -25,8 +26,10 @@ export async function setUp({ root, toolsFolder, needs, wishes = [] }) {
       for (const tool of missing) if (!isInstalled(toolsFolder, tool)) await installTool(toolsFolder, tool);
     });
   }
+  const node = ownNode ? process.execPath : join(toolsFolder, 'node', 'node_modules', `node-${process.platform}-${process.arch}`, 'bin', 'node');
+  if (!sshCryptoIsSettled(root)) await withLock(join(root, '.tools', 'npm.lock'), () => (sshCryptoIsSettled(root) ? undefined : buildSshCrypto(root, node)));
   for (const name of wishes) await grant(root, toolsFolder, { name, ...tools[name](root) });
-  return { node: ownNode ? process.execPath : join(toolsFolder, 'node', 'node_modules', `node-${process.platform}-${process.arch}`, 'bin', 'node') };
+  return { node };
 }
 
 async function grant(root, toolsFolder, tool) {

@@ -59,8 +59,10 @@ export function sftpConnectionFailure(error: unknown, shown: string): Failure {
   if (/no matching/i.test(message)) {
     return new Failure('E_DESTINATION_DENIED', `no common way to encrypt with the server: ${message}, at ${shown}`, { hint: 'known_hosts may name keys of a kind the server no longer has; or the server is too old', cause: error });
   }
-  if (/\bMAC\b|unable to authenticate data|bad packet length|integrity/i.test(message)) {
-    return new Failure('E_DESTINATION_UNREACHABLE', `bytes were changed on the way (${message}), at ${shown}`, { hint: 'the network, or something in it, damages data; nothing of it was stored, and a run tries again by itself', cause: error });
+  // The compiled part of ssh2 has no word for it: no error of OpenSSL, but no packet either.
+  const unnamed = /^error:0{8}:lib\(0\)/.test(message);
+  if (unnamed || /\bMAC\b|unable to authenticate data|bad packet length|integrity/i.test(message)) {
+    return new Failure('E_DESTINATION_UNREACHABLE', `bytes were changed on the way (${unnamed ? 'a packet cannot be authenticated' : message}), at ${shown}`, { hint: 'the network, or something in it, damages data; nothing of it was stored, and a run tries again by itself', cause: error });
   }
   return new Failure('E_DESTINATION_UNREACHABLE', `${typeof code === 'string' ? `${code}: ` : ''}${message}, at ${shown}`, { cause: error });
 }

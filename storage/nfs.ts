@@ -15,7 +15,7 @@ const userSpace = z.strictObject({
   mountPort: port.optional().describe('of the server’s mount service, where no portmapper is to be asked'),
   uid: id.optional().describe('the user that the server is told (AUTH_SYS); without it, that of the worker'),
   gid: id.optional().describe('the group that the server is told; without it, that of the worker'),
-  library: z.string().min(1).default('libnfs.so.13').describe('libnfs 4 or 5: an absolute path, or a name that the loader of the system finds'),
+  library: z.string().min(1).optional().describe('libnfs 4 or 5: an absolute path, or a name that the loader of the system finds; without it, libnfs.so.13 or libnfs.so.14'),
   connections: z.int().min(1).max(16).default(4).describe('several transfers go side by side over so many connections, each in a process of its own'),
   timeoutSeconds: z.int().min(2).max(3600).default(60).describe('a server from which nothing comes for so long is given up; must be enough for 1 MiB'),
 });

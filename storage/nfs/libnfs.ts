@@ -59,33 +59,42 @@ const DECLARATIONS = [
   'int nfs_opendir(void *, const char *, _Out_ void **)', 'void *nfs_readdir(void *, void *)', 'void nfs_closedir(void *, void *)', 'int nfs_statvfs64(void *, const char *, void *)',
 ];
 
-/**
- * Loads libnfs 4 or 5: other versions take arguments in another order.
- * @param library path, or name that the system's loader finds
- * @throws NativeError ELIBRARY
- */
-export function loadLibnfs(library: string): { readonly nfs: Libnfs; entryAt(pointer: Pointer): LibnfsEntry } {
-  let version: string | undefined;
-  try {
-    version = /\.so\.(\d+)/.exec(library.startsWith('/') ? realpathSync(library) : library)?.[1];
-  } catch (error) {
-    throw new NativeError('ELIBRARY', `${library}: ${(error as Error).message}`);
-  }
-  if (version !== '13' && version !== '14') throw new NativeError('ELIBRARY', `${library} is not version 4 or 5 of libnfs (libnfs.so.13, libnfs.so.14)`);
-  try {
-    const loaded = koffi.load(library);
-    const functions = DECLARATIONS.map((declaration) => [/(\w+)\(/.exec(declaration)![1]!, loaded.func(declaration)] as const);
-    const time = koffi.struct({ seconds: 'long', microseconds: 'long' });
-    const entry = koffi.struct({ next: 'void *', name: 'const char *', inode: 'uint64_t', type: 'uint32_t', mode: 'uint32_t', size: 'uint64_t', atime: time, mtime: time });
-    return { nfs: { ...(Object.fromEntries(functions) as unknown as Libnfs), nfs_free_nfsfh: hidden(loaded) }, entryAt: (pointer) => koffi.decode(pointer, entry) as LibnfsEntry };
-  } catch (error) {
-    throw new NativeError('ELIBRARY', error instanceof Error ? error.message : String(error));
-  }
+/** The library, and how one of its listings is read. */
+export interface LoadedLibnfs {
+  readonly nfs: Libnfs;
+  entryAt(pointer: Pointer): LibnfsEntry;
 }
 
-function hidden(loaded: ReturnType<typeof koffi.load>): Libnfs['nfs_free_nfsfh'] {
+/**
+ * Loads the first of these that is there, which must be libnfs 4 or 5: later versions take arguments in another order.
+ * @param libraries paths, or names that the system's loader finds
+ * @throws NativeError ELIBRARY
+ */
+export function loadLibnfs(libraries: readonly string[]): LoadedLibnfs {
+  const problems: string[] = [];
+  for (const library of libraries) {
+    try {
+      return loaded(library);
+    } catch (error) {
+      problems.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  throw new NativeError('ELIBRARY', problems.join('; '));
+}
+
+function loaded(library: string): LoadedLibnfs {
+  const version = /\.so\.(\d+)/.exec(library.startsWith('/') ? realpathSync(library) : library)?.[1];
+  if (version !== '13' && version !== '14') throw new Error(`${library} is not version 4 or 5 of libnfs (libnfs.so.13, libnfs.so.14)`);
+  const handle = koffi.load(library);
+  const functions = DECLARATIONS.map((declaration) => [/(\w+)\(/.exec(declaration)![1]!, handle.func(declaration)] as const);
+  const time = koffi.struct({ seconds: 'long', microseconds: 'long' });
+  const entry = koffi.struct({ next: 'void *', name: 'const char *', inode: 'uint64_t', type: 'uint32_t', mode: 'uint32_t', size: 'uint64_t', atime: time, mtime: time });
+  return { nfs: { ...(Object.fromEntries(functions) as unknown as Libnfs), nfs_free_nfsfh: hidden(handle) }, entryAt: (pointer) => koffi.decode(pointer, entry) as LibnfsEntry };
+}
+
+function hidden(handle: ReturnType<typeof koffi.load>): Libnfs['nfs_free_nfsfh'] {
   try {
-    return loaded.func('void nfs_free_nfsfh(void *)');
+    return handle.func('void nfs_free_nfsfh(void *)');
   } catch {
     return undefined;
   }

@@ -6,7 +6,8 @@ import { nfsError } from './nfsError.ts';
 
 /** What the worker tells a child process: a mounted export, on one connection. */
 export interface NfsSettings {
-  readonly library: string;
+  /** Paths, or names for the system's loader: the first that is there. */
+  readonly libraries: readonly string[];
   readonly server: string;
   readonly export: string;
   readonly nfsPort?: number | undefined;
@@ -34,7 +35,7 @@ const MODE_KINDS: Readonly<Record<number, 'file' | 'folder'>> = { [constants.S_I
  * written on it and not yet synchronized may be lost with it, and only a new beginning of the file finds that out. */
 export function connectNfs(settings: unknown): NativeFileSystem {
   const place = settings as NfsSettings;
-  const { nfs, entryAt } = loadLibnfs(place.library);
+  const { nfs, entryAt } = loadLibnfs(place.libraries);
   const context = nfs.nfs_init_context();
   const ports = [...(place.nfsPort === undefined ? [] : [`nfsport=${place.nfsPort}`]), ...(place.mountPort === undefined ? [] : [`mountport=${place.mountPort}`])];
   // The only way to tell the version and the ports.

@@ -3,17 +3,21 @@ import type { NfsConfig } from '../nfs.ts';
 import type { StorageContext, StorageSession } from '../storageDriver.ts';
 import type { NfsSettings } from './nfsFileSystem.ts';
 
+/** Of versions 4 and 5. */
+const libraryNames: readonly string[] = ['libnfs.so.13', 'libnfs.so.14'];
+
 /**
  * Opens a folder of an NFS server as a destination, without a mount.
  * @throws Failure as of `StorageDriver.open`; E_UNSUPPORTED when libnfs is not installed
  */
 export async function openNfsSession(place: NfsConfig, context: StorageContext): Promise<StorageSession> {
   const { library, server, export: exported, nfsPort, mountPort, uid, gid, timeoutSeconds, connections } = place;
-  const settings: NfsSettings = { library, server, export: exported, nfsPort, mountPort, uid, gid, timeoutSeconds };
+  const libraries = library === undefined ? libraryNames : [library];
+  const settings: NfsSettings = { libraries, server, export: exported, nfsPort, mountPort, uid, gid, timeoutSeconds };
   return await openNativeSession({
     program: new URL('./nfsChild.ts', import.meta.url),
     settings,
-    library,
+    library: libraries[0]!,
     libraryHint: 'install libnfs: the package libnfs13 of Debian and Ubuntu, libnfs of Fedora and RHEL; or name its file with "library"',
     path: place.path.startsWith('/') ? place.path : `/${place.path}`,
     shown: `destination ${context.name} (${server}:${exported}, ${place.path})`,

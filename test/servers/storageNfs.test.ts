@@ -156,7 +156,7 @@ describe('the folder', () => {
 describe('the configuration', () => {
   test('is strict', () => {
     const block = { type: 'NFS', server: 'nas', export: '/backup' };
-    expect(nfs.config.parse(block)).toEqual({ ...block, path: '/', version: 3, library: 'libnfs.so.13', connections: 4, timeoutSeconds: 60 });
+    expect(nfs.config.parse(block)).toEqual({ ...block, path: '/', version: 3, connections: 4, timeoutSeconds: 60 });
     for (const bad of [{ server: undefined }, { server: 'nas:/backup' }, { export: 'backup' }, { path: '../x' }, { path: 'a/..' }, { version: 4 }, { uid: -1 }, { nfsPort: 0 }, { connections: 0 }, { mountOptions: 'soft' }]) {
       expect(nfs.config.safeParse({ ...block, ...bad }).success, JSON.stringify(bad)).toBe(false);
     }

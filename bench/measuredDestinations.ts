@@ -1,5 +1,7 @@
 import type { ServerPlace } from '../lab/labServer.ts';
 import { objectStore, sftpDestination } from '../lab/labConfig.ts';
+import { nfsDestination, nfsFiles } from '../lab/nfsFiles.ts';
+import { copyPeers } from './copyPeers.ts';
 import { objectStorePeers } from './objectStorePeers.ts';
 import type { ServedPeer } from './servedPeer.ts';
 import { sftpPeers } from './sftpPeers.ts';
@@ -16,5 +18,6 @@ export interface MeasuredDestination {
 /** One line a destination. */
 export const measuredDestinations: readonly MeasuredDestination[] = [
   { type: 'SFTP', server: 'sftp', block: (place, path) => ({ ...sftpDestination(place), path }), peers: sftpPeers },
+  { type: 'NFS', server: 'nfs', block: (place, path) => nfsDestination(place, nfsFiles(place).data, path), peers: copyPeers((place) => nfsFiles(place).data) },
   { type: 'OBS', server: 's3-a', block: (place, path) => ({ ...objectStore(place), path }), peers: objectStorePeers },
 ];

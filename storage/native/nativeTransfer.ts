@@ -31,7 +31,7 @@ export async function sendBlocks(client: NativeClient, handle: number, blocks: A
   return { written };
 }
 
-/** Blocks of the size the library likes best, where what comes is smaller: each costs a round trip. */
+/** Blocks of the size the library likes best, where what comes is smaller: each costs a round trip. Their memory is used again. */
 async function* gathered(blocks: AsyncIterable<Uint8Array>, size: number, length: number): AsyncGenerator<Uint8Array> {
   let gathering = Buffer.alloc(0);
   let filled = 0;
@@ -43,7 +43,8 @@ async function* gathered(blocks: AsyncIterable<Uint8Array>, size: number, length
       continue;
     }
     for (let offset = 0; offset < block.length; ) {
-      if (filled === 0) gathering = Buffer.allocUnsafeSlow(Math.min(size, rest));
+      const wanted = Math.min(size, rest);
+      if (filled === 0 && gathering.length !== wanted) gathering = Buffer.allocUnsafeSlow(wanted);
       const taken = Math.min(block.length - offset, gathering.length - filled);
       gathering.set(block.subarray(offset, offset + taken), filled);
       filled += taken;

@@ -11,8 +11,11 @@ const PAGE_ENTRIES = 1000;
 /** `PR_SET_PDEATHSIG` and `SIGKILL` of Linux. */
 const PARENT_DEATH_SIGNAL = 1;
 const KILL = 9;
-/** `MFD_CLOEXEC`. */
+/** `MFD_CLOEXEC`; `PROT_READ` and `PROT_WRITE`; `MAP_SHARED`. */
 const CLOSE_ON_EXEC = 1;
+const READ_AND_WRITE = 3;
+const SHARED = 1;
+const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
 const STDIN = 0;
 const STDOUT = 1;
 
@@ -32,8 +35,7 @@ export function serveRequests(connect: (settings: unknown) => NativeFileSystem):
     try {
       if (request.header.call === 'connect') {
         files = connect(request.header.settings);
-        memory = sharedMemoryOf(files.offers.blockBytes);
-        answer({ value: { offers: files.offers, memory } satisfies NativeConnected });
+        answer({ value: { offers: files.offers, memory: sharedMemoryOf(files.offers.blockBytes) } satisfies NativeConnected });
       } else if (files === undefined) throw new NativeError('ENOTCONN', 'not connected', true);
       else serve(files, request.header, request.bytes);
     } catch (error) {
@@ -52,14 +54,13 @@ function serve(files: NativeFileSystem, request: Exclude<NativeRequest, { call: 
     case 'open':
       return answer({ value: files.open(request.path, request.mode) });
     case 'pread': {
-      const block = blockOf(request.length);
-      const got = files.pread(request.handle, block, request.position);
-      if (request.at === undefined) return answer({}, block.subarray(0, got));
-      for (let done = 0; done < got; ) done += writeSync(memory!, block, done, got - done, request.at + done);
-      return answer({ value: got });
+      const { at, length } = request;
+      if (at !== undefined) return answer({ value: files.pread(request.handle, shared.subarray(at, at + length), request.position) });
+      const block = blockOf(length);
+      return answer({}, block.subarray(0, files.pread(request.handle, block, request.position)));
     }
     case 'pwrite':
-      files.pwrite(request.handle, request.at === undefined ? bytes : sharedBytes(request.at, request.length ?? 0), request.position);
+      files.pwrite(request.handle, request.at === undefined ? bytes : shared.subarray(request.at, request.at + (request.length ?? 0)), request.position);
       return answer({});
     case 'fsync':
     case 'close':
@@ -95,22 +96,21 @@ function serve(files: NativeFileSystem, request: Exclude<NativeRequest, { call: 
   }
 }
 
-/** Open file of the memory that the worker reads and writes, too. */
-let memory: number | undefined;
+/** What the worker reads and writes, too, by the open file behind it. */
+let shared = Buffer.alloc(0);
 
-/** Undefined where the system has none. */
+/** The open file behind a shared memory; undefined where the system has none. */
 function sharedMemoryOf(blockBytes: number): number | undefined {
   if (process.platform !== 'linux') return undefined;
-  const file = koffi.load('libc.so.6').func('int memfd_create(const char *name, unsigned int flags)')('mrs-backup', CLOSE_ON_EXEC) as number;
+  const libc = koffi.load('libc.so.6');
+  const file = libc.func('int memfd_create(const char *name, unsigned int flags)')('mrs-backup', CLOSE_ON_EXEC) as number;
   if (file < 0) return undefined;
-  ftruncateSync(file, SHARED_BLOCKS * blockBytes);
+  const length = SHARED_BLOCKS * blockBytes;
+  ftruncateSync(file, length);
+  const begin = libc.func('void *mmap(void *address, size_t length, int protection, int flags, int file, int64_t offset)')(null, length, READ_AND_WRITE, SHARED, file, 0) as unknown;
+  if (begin === null || koffi.address(begin) === MAP_FAILED) return undefined;
+  shared = Buffer.from(koffi.view(begin, length));
   return file;
-}
-
-function sharedBytes(at: number, length: number): Buffer {
-  const bytes = blockOf(length);
-  for (let done = 0; done < length; ) done += readSync(memory!, bytes, done, length - done, at + done);
-  return bytes;
 }
 
 let block = Buffer.alloc(0);

@@ -1,9 +1,10 @@
 import type { ServerPlace } from '../lab/labServer.ts';
-import { objectStore, sftpDestination } from '../lab/labConfig.ts';
+import { cifsDestination, objectStore, sftpDestination } from '../lab/labConfig.ts';
 import { nfsDestination, nfsFiles } from '../lab/nfsFiles.ts';
 import { copyPeers } from './copyPeers.ts';
 import { objectStorePeers } from './objectStorePeers.ts';
 import type { ServedPeer } from './servedPeer.ts';
+import { smbPeers } from './smbPeers.ts';
 import { sftpPeers } from './sftpPeers.ts';
 
 /** A directory type on a server of the lab, and what a user would bring files there with. */
@@ -19,5 +20,6 @@ export interface MeasuredDestination {
 export const measuredDestinations: readonly MeasuredDestination[] = [
   { type: 'SFTP', server: 'sftp', block: (place, path) => ({ ...sftpDestination(place), path }), peers: sftpPeers },
   { type: 'NFS', server: 'nfs', block: (place, path) => nfsDestination(place, nfsFiles(place).data, path), peers: copyPeers((place) => nfsFiles(place).data) },
+  { type: 'CIFS', server: 'cifs', block: (place, path) => ({ ...cifsDestination(place), path }), peers: smbPeers },
   { type: 'OBS', server: 's3-a', block: (place, path) => ({ ...objectStore(place), path }), peers: objectStorePeers },
 ];

@@ -115,6 +115,8 @@ export class SmbFileSystem implements NativeFileSystem {
 
   rmdir(path: string): void {
     this.#whenFree(`removing ${path}`, () => this.#calls.removeFolder(this.#url(path)), FOLDER_BUSY);
+    // While another one still looks at it, it is not gone, and the folder around it not empty.
+    this.#whenFree(`removing ${path}`, () => (this.#calls.stat(this.#url(path), {}) < 0 && lastSmbError() === 'EINVAL' ? -1 : 0), FOLDER_BUSY);
   }
 
   *readdir(path: string): Generator<NativeEntry> {

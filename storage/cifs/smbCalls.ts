@@ -46,7 +46,13 @@ export function loadSmbCalls(library: string) {
   const fields = statFields[process.arch];
   if (fields === undefined) throw new NativeError('ELIBRARY', `libsmbclient is not used on processors of type ${process.arch}`);
   const opened = open(library);
-  const call = (prototype: string) => opened.func(prototype);
+  const call = (prototype: string) => {
+    try {
+      return opened.func(prototype);
+    } catch (error) {
+      throw new NativeError('ELIBRARY', `${library} is no libsmbclient, or one that is too old: ${(error as Error).message}`);
+    }
+  };
   koffi.struct('smb_time', { seconds: 'int64_t', nanoseconds: 'int64_t' });
   koffi.struct('smb_stat', { ...fields, accessed: 'smb_time', modified: 'smb_time', changed: 'smb_time', rest: koffi.array('int64_t', 3) });
   koffi.struct('smb_entry', { size: 'uint64_t', attributes: 'uint16_t', user: 'uint32_t', group: 'uint32_t', born: 'smb_time', modified: 'smb_time', accessed: 'smb_time', changed: 'smb_time', name: 'const char *', shortName: 'const char *' });

@@ -130,6 +130,7 @@ test('what is not there is said: the share, the folder above, the server, the li
   await expect(openCifs(lab, { port: 1 })).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
   await expect(openCifs(lab, { server: 'no-such-host.invalid' })).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE', hint: expect.stringContaining('server and port') });
   await expect(openCifs(lab, { library: join(folder, 'libsmbclient.so.0') })).rejects.toMatchObject({ code: 'E_UNSUPPORTED', hint: expect.stringContaining('install libsmbclient') });
+  await expect(openCifs(lab, { library: 'libc.so.6' })).rejects.toMatchObject({ code: 'E_UNSUPPORTED', message: expect.stringContaining('no libsmbclient, or one that is too old') });
 });
 
 test('a read-only share can be read and not written', async () => {

@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process';
 import { chmod, chown, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { labUser } from '../../lab/asNobody.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
@@ -13,10 +11,10 @@ import type { StorageSession } from '../../storage/storageDriver.ts';
 import { startFaultyProxy } from './faultyProxy.ts';
 import { mountLoopDisk } from './loopDisk.ts';
 import { openNfs } from './nfsPlace.ts';
+import { putAnd } from './putAnd.ts';
 import { lengthsOf, putSample, readLength } from './sftpPlace.ts';
 
-// Real faults of a real server, of the real (small) disk below it, of the line, and of the child processes. All of it needs root; without it these tests fail, they do not skip.
-const run = promisify(execFile);
+// Real faults of a real server, of the real (small) disk below it, and of the line. All of it needs root; without it these tests fail, they do not skip.
 let folder: string;
 let lab: Lab;
 let files: NfsFiles;
@@ -37,27 +35,6 @@ afterAll(async () => {
   await disk?.unmount();
   await rm(folder, { recursive: true, force: true });
 }, 60_000);
-
-/** Puts an object and calls when half of it was sent. */
-async function putAnd(session: StorageSession, key: string, length: number, halfWay: () => Promise<unknown>): Promise<void> {
-  const sample = sampleBody(length, key);
-  const body = async function* (): AsyncGenerator<Uint8Array> {
-    let sent = 0;
-    for await (const block of sample.body()) {
-      yield block;
-      const before = sent;
-      sent += block.length;
-      if (before < length / 2 && sent >= length / 2) await halfWay();
-    }
-  };
-  await session.put(key, body(), sample);
-}
-
-/** Process ids of the children with libnfs that this process has. */
-async function children(): Promise<number[]> {
-  const { stdout } = await run('ps', ['--ppid', String(process.pid), '-o', 'pid=,stat=,args=']);
-  return stdout.split('\n').filter((line) => line.includes('nfsChild') && !/^ *\d+ Z/.test(line)).map((line) => Number(line.trim().split(' ')[0]));
-}
 
 const server = (): number => lab.status()['nfs']!.pids['ganesha']!;
 
@@ -172,50 +149,6 @@ test('a server that is killed in the middle fails what was under way, at once; t
   const rest = async (): Promise<void> => { while ((await reading.next()).done !== true); };
   await rest().catch((error: unknown) => expect(error).toMatchObject(away));
   await expect.poll(() => readLength(session, 'before').catch(() => 0), { timeout: 10_000 }).toBe(5_000_000);
-});
-
-test('a server that is frozen is given up after a while, with the child that waits for it; afterwards all is as before', async () => {
-  await using session = await openNfs(lab, { path: 'frozen', timeoutSeconds: 2 });
-  await putSample(session, 'before');
-  const [waiting] = await children();
-  process.kill(server(), 'SIGSTOP');
-  try {
-    const begin = performance.now();
-    await expect(putAnd(session, 'stalled', 6_000_000, async () => undefined)).rejects.toMatchObject({ ...away, message: expect.stringContaining('nothing came') });
-    await expect(session.stat('before')).rejects.toMatchObject(away);
-    expect(performance.now() - begin).toBeLessThan(20_000);
-    await expect.poll(children, { timeout: 10_000 }).not.toContain(waiting);
-  } finally {
-    process.kill(server(), 'SIGCONT');
-  }
-  await putSample(session, 'stalled', 1000);
-  expect(await lengthsOf(session)).toEqual({ before: 10, stalled: 1000 });
-});
-
-test.each(['SIGKILL', 'SIGSEGV'] as const)('a child that dies of %s in the middle of a put fails that put and nothing else', async (signal) => {
-  await using session = await openNfs(lab, { path: signal }, { writer: 'run-1' });
-  await putSample(session, 'before', 3_000_000);
-  await expect(putAnd(session, 'object', 6_000_000, async () => {
-    for (const pid of await children()) process.kill(pid, signal);
-  })).rejects.toMatchObject({ ...away, message: expect.stringContaining(signal) });
-  await putSample(session, 'object', 6_000_000);
-  expect(await lengthsOf(session)).toEqual({ before: 3_000_000, object: 6_000_000 });
-  expect(await readLength(session, 'before')).toBe(3_000_000);
-  expect(await session.sweep(3_600_000)).toHaveLength(1);
-});
-
-test('many transfers share a few children, which end with the session', async () => {
-  {
-    await using session = await openNfs(lab, { path: 'many', connections: 3 });
-    await Promise.all(Array.from({ length: 24 }, (_, i) => putSample(session, `object-${i}`, 400_000)));
-    expect((await children()).length).toBeLessThanOrEqual(3);
-    // As many readings as there may be children, and one that only looks.
-    const readers = Array.from({ length: 6 }, (_, i) => session.get(`object-${i}`)[Symbol.asyncIterator]());
-    for (const reader of readers) await reader.next();
-    expect(await session.stat('object-7')).toEqual({ length: 400_000 });
-    for (const reader of readers) await reader.return?.();
-  }
-  await expect.poll(children, { timeout: 10_000 }).toEqual([]);
 });
 
 describe('a line', () => {

@@ -10,6 +10,7 @@ import { sftpFiles, sftpFingerprint } from '../../lab/sftpKeys.ts';
 import { sampleBody } from '../../storage/sampleBody.ts';
 import type { StorageSession } from '../../storage/storageDriver.ts';
 import { startFaultyProxy } from './faultyProxy.ts';
+import { putAnd } from './putAnd.ts';
 import { lengthsOf, openSftp, putSample, readLength } from './sftpPlace.ts';
 
 // Real faults of real servers, of a real (small) file system below them and of the line. Mounting needs root; without it these tests fail, they do not skip.
@@ -40,21 +41,6 @@ async function mountDisk(server: 'sftp' | 'sftp-plain'): Promise<string> {
   await run('mount', ['-t', 'tmpfs', '-o', `size=8m,mode=0700,uid=${labUser?.uid ?? process.getuid!()}`, 'tmpfs', disk]);
   mounted.push(disk);
   return disk;
-}
-
-/** Puts an object and calls when half of it was sent. */
-async function putAnd(session: StorageSession, key: string, length: number, halfWay: () => Promise<unknown>): Promise<void> {
-  const sample = sampleBody(length, key);
-  const body = async function* (): AsyncGenerator<Uint8Array> {
-    let sent = 0;
-    for await (const block of sample.body()) {
-      yield block;
-      const before = sent;
-      sent += block.length;
-      if (before < length / 2 && sent >= length / 2) await halfWay();
-    }
-  };
-  await session.put(key, body(), sample);
 }
 
 describe.each([['sftp', 'disk/vault'], ['sftp-plain', '/disk/vault']] as const)('a disk of %s', (server, path) => {

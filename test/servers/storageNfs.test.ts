@@ -10,6 +10,7 @@ import { nfsFiles, nfsLibrary } from '../../lab/nfsFiles.ts';
 import { openProduct } from '../../lab/product.ts';
 import { checkDestination, type ConformanceResult } from '../../storage/conformance.ts';
 import { nfs } from '../../storage/nfs.ts';
+import { childrenOf } from './childrenOf.ts';
 import { openNfs } from './nfsPlace.ts';
 import { lengthsOf, putSample, readLength } from './sftpPlace.ts';
 
@@ -32,11 +33,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 }, 60_000);
 
-/** The processes of libnfs that this process has started. */
-async function children(): Promise<string[]> {
-  const { stdout } = await run('ps', ['--ppid', String(process.pid), '-o', 'pid=,args=']);
-  return stdout.split('\n').filter((line) => line.includes('nfsChild'));
-}
+const children = (): Promise<number[]> => childrenOf(process.pid, 'nfsChild');
 
 test('every promise of a destination is kept on nfs-ganesha, and nothing is left', { timeout: 240_000 }, async () => {
   const results: ConformanceResult[] = [];
@@ -191,8 +188,7 @@ test('the children get neither the environment of the worker nor arguments', asy
   try {
     await using session = await openNfs(lab);
     await putSample(session, 'a');
-    const [child] = await children();
-    const pid = child!.trim().split(' ')[0]!;
+    const [pid] = await children();
     const environment = await readFile(`/proc/${pid}/environ`, 'utf8');
     expect(environment).not.toContain('not for children');
     expect((await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0').filter((each) => each !== '')).toHaveLength(2);

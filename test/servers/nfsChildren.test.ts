@@ -1,0 +1,94 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createLab, type Lab } from '../../lab/lab.ts';
+import { nfsFiles } from '../../lab/nfsFiles.ts';
+import { openProduct } from '../../lab/product.ts';
+import { childrenOf } from './childrenOf.ts';
+import { openNfs } from './nfsPlace.ts';
+import { putAnd } from './putAnd.ts';
+import { lengthsOf, putSample, readLength } from './sftpPlace.ts';
+
+// What becomes of the child processes with a client library in them, and of the process that started them.
+const run = promisify(execFile);
+let folder: string;
+let lab: Lab;
+const away = { code: 'E_DESTINATION_UNREACHABLE' };
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'mrs-backup-nfs-children-'));
+  lab = await createLab({ stateFolder: folder, toolsFolder: process.env['MRS_BACKUP_TOOLS'] ?? new URL('../../.tools', import.meta.url).pathname });
+  await lab.up(['nfs']);
+}, 60_000);
+
+afterAll(async () => {
+  await lab?.down(['nfs']);
+  await rm(folder, { recursive: true, force: true });
+}, 60_000);
+
+const children = (): Promise<number[]> => childrenOf(process.pid, 'nfsChild');
+const server = (): number => lab.status()['nfs']!.pids['ganesha']!;
+
+test('a server that is frozen is given up after a while, with the child that waits for it; afterwards all is as before', async () => {
+  await using session = await openNfs(lab, { path: 'frozen', timeoutSeconds: 2 });
+  await putSample(session, 'before');
+  const [waiting] = await children();
+  process.kill(server(), 'SIGSTOP');
+  try {
+    const begin = performance.now();
+    await expect(putAnd(session, 'stalled', 6_000_000, async () => undefined)).rejects.toMatchObject({ ...away, message: expect.stringContaining('nothing came') });
+    await expect(session.stat('before')).rejects.toMatchObject(away);
+    expect(performance.now() - begin).toBeLessThan(20_000);
+    await expect.poll(children, { timeout: 10_000 }).not.toContain(waiting);
+  } finally {
+    process.kill(server(), 'SIGCONT');
+  }
+  await putSample(session, 'stalled', 1000);
+  expect(await lengthsOf(session)).toEqual({ before: 10, stalled: 1000 });
+});
+
+test.each(['SIGKILL', 'SIGSEGV'] as const)('a child that dies of %s in the middle of a put fails that put and nothing else', async (signal) => {
+  await using session = await openNfs(lab, { path: signal }, { writer: 'run-1' });
+  await putSample(session, 'before', 3_000_000);
+  await expect(putAnd(session, 'object', 6_000_000, async () => {
+    for (const pid of await children()) process.kill(pid, signal);
+  })).rejects.toMatchObject({ ...away, message: expect.stringContaining(signal) });
+  await putSample(session, 'object', 6_000_000);
+  expect(await lengthsOf(session)).toEqual({ before: 3_000_000, object: 6_000_000 });
+  expect(await readLength(session, 'before')).toBe(3_000_000);
+  expect(await session.sweep(3_600_000)).toHaveLength(1);
+});
+
+test('children end with whoever started them, also while they wait for a frozen server', async () => {
+  const { child, answer } = openProduct(lab.config(), join(folder, 'engine')).start(['destination', 'check', 'onnfs']);
+  await expect.poll(() => readdir(join(nfsFiles(lab.place('nfs')).data, 'mrs-backup', '.tmp')).then((names) => names.length, () => 0), { timeout: 60_000, interval: 5 }).toBeGreaterThan(0);
+  process.kill(server(), 'SIGSTOP');
+  try {
+    await sleep(500);
+    const pids = await childrenOf(child.pid!, 'nfsChild');
+    expect(pids.length).toBeGreaterThan(0);
+    child.kill('SIGKILL');
+    await answer;
+    await expect.poll(() => run('ps', ['-o', 'stat=', '-p', pids.join(',')]).then(({ stdout }) => stdout.replace(/^Z.*$/gm, '').trim(), () => ''), { timeout: 10_000 }).toBe('');
+  } finally {
+    process.kill(server(), 'SIGCONT');
+  }
+});
+
+test('many transfers share a few children, which end with the session', async () => {
+  {
+    await using session = await openNfs(lab, { path: 'many', connections: 3 });
+    await Promise.all(Array.from({ length: 24 }, (_, i) => putSample(session, `object-${i}`, 400_000)));
+    expect((await children()).length).toBeLessThanOrEqual(3);
+    // As many readings as there may be children, and one that only looks.
+    const readers = Array.from({ length: 6 }, (_, i) => session.get(`object-${i}`)[Symbol.asyncIterator]());
+    for (const reader of readers) await reader.next();
+    expect(await session.stat('object-7')).toEqual({ length: 400_000 });
+    for (const reader of readers) await reader.return?.();
+  }
+  await expect.poll(children, { timeout: 10_000 }).toEqual([]);
+});

@@ -1,6 +1,7 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { ClusterActivities, ControlActivities } from '../contracts/activities.ts';
 import { clusterQueue, controlQueue } from '../contracts/names.ts';
+import { stoppable } from './stoppable.ts';
 
 const retry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10s' } as const;
 
@@ -19,7 +20,7 @@ const priorityKey = { restore: 1, backup: 3, verify: 5 } as const;
 
 /** Activities that read configuration. */
 export function onControl(): ControlActivities {
-  return proxyActivities<ControlActivities>({ taskQueue: controlQueue, startToCloseTimeout: '2m', scheduleToCloseTimeout: '15m', heartbeatTimeout, retry, cancellationType });
+  return stoppable(proxyActivities<ControlActivities>({ taskQueue: controlQueue, startToCloseTimeout: '2m', scheduleToCloseTimeout: '15m', heartbeatTimeout, retry, cancellationType }));
 }
 
 /**
@@ -31,7 +32,7 @@ export function onControl(): ControlActivities {
  */
 export function onCluster(cluster: string, patience: 'brief' | 'patient' | 'owed' | 'once', urgency: Urgency): ClusterActivities {
   const scheduleToCloseTimeout = { brief: '15m', patient: '7d', owed: '1d', once: '15m' } as const;
-  return proxyActivities<ClusterActivities>({
+  return stoppable(proxyActivities<ClusterActivities>({
     taskQueue: clusterQueue(cluster),
     startToCloseTimeout: patience === 'patient' ? '7d' : '10m',
     scheduleToCloseTimeout: scheduleToCloseTimeout[patience],
@@ -39,5 +40,5 @@ export function onCluster(cluster: string, patience: 'brief' | 'patient' | 'owed
     retry: patience === 'once' ? { maximumAttempts: 1 } : retry,
     cancellationType,
     priority: { priorityKey: priorityKey[urgency], fairnessKey: cluster },
-  });
+  }));
 }

@@ -1,4 +1,4 @@
-import { ActivityFailure, CancellationScope, CancelledFailure, condition, defineSignal, defineUpdate, isCancellation, setHandler } from '@temporalio/workflow';
+import { CancellationScope, condition, defineSignal, defineUpdate, isCancellation, setHandler } from '@temporalio/workflow';
 import { signals, updates } from '../contracts/names.ts';
 import type { Limits, RunProgress, Steering } from '../contracts/run.ts';
 
@@ -58,16 +58,11 @@ export async function steered<T>(steer: Steer, work: (limits: Limits) => Promise
     try {
       return await scope.run(() => work(steer.now.limits));
     } catch (error) {
-      if (!wasStopped(error)) throw error;
+      if (!isCancellation(error)) throw error;
       const byOperator = steer.changes !== changesBefore && !CancellationScope.current().consideredCancelled;
-      if (!byOperator) throw isCancellation(error) ? error : new CancelledFailure('stopped');
+      if (!byOperator) throw error;
     } finally {
       steer.scopes.delete(scope);
     }
   }
-}
-
-/** Whether it ended because it was told to: also when its worker died, or it failed for a while, before it could obey; it was not tried again only because of that. */
-function wasStopped(error: unknown): boolean {
-  return isCancellation(error) || (error instanceof ActivityFailure && error.retryState === 'CANCEL_REQUESTED');
 }

@@ -160,15 +160,16 @@ describe('an operator', () => {
     });
   });
 
-  it('is cancelled, and not failed, where a shard failed for a while instead of stopping', async () => {
-    const scripted = scriptedActivities({ copyShard: () => untilCancelled().catch(() => { throw failure('E_DESTINATION_UNREACHABLE', 'away', true); }) });
+  it.each(['preflightDestination', 'takeHandle', 'beginSet', 'findParent', 'planShards', 'copyShard', 'checkShard', 'buildIndex', 'sealSet', 'verifySet'] as const)('is cancelled, and not failed, where %s failed for a while instead of stopping', async (step) => {
+    const scripted = scriptedActivities({ [step]: () => untilCancelled().catch(() => { throw failure('E_DESTINATION_UNREACHABLE', 'away', true); }) });
     await lab.during(scripted.activities, async () => {
       const handle = await start();
-      await until(async () => scripted.calls.filter((each) => each === 'copyShard').length >= 4);
+      await until(async () => scripted.calls.includes(step));
       await handle.cancel();
       await expect(handle.result()).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
     });
-    expect([...scripted.world.handles]).toEqual([]);
+    // A set that is sealed keeps what the next increment starts from.
+    expect(scripted.world.handles.size).toBe(step === 'verifySet' ? 1 : 0);
   });
 
   it('is refused senseless limits', async () => {

@@ -7,10 +7,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { labUser } from '../../lab/asNobody.ts';
 import { cifsFiles } from '../../lab/cifsFiles.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
-import { sampleBody } from '../../storage/sampleBody.ts';
-import type { StorageSession } from '../../storage/storageDriver.ts';
 import { openCifs } from './cifsPlace.ts';
-import { startFaultyProxy } from './faultyProxy.ts';
+import { putAnd } from './putAnd.ts';
 import { lengthsOf, putSample, readLength } from './sftpPlace.ts';
 
 // Real faults of a real server, of a real (small) file system below it and of the line. Mounting needs root; without it these tests fail, they do not skip.
@@ -47,21 +45,6 @@ async function mountDisk(): Promise<string> {
   await run('mount', ['-t', 'tmpfs', '-o', `size=8m,mode=0700,uid=${labUser?.uid ?? process.getuid!()}`, 'tmpfs', disk]);
   mounted.push(disk);
   return disk;
-}
-
-/** Puts an object and calls when half of it was sent. */
-async function putAnd(session: StorageSession, key: string, length: number, halfWay: () => Promise<unknown>): Promise<void> {
-  const sample = sampleBody(length, key);
-  const body = async function* (): AsyncGenerator<Uint8Array> {
-    let sent = 0;
-    for await (const block of sample.body()) {
-      yield block;
-      const before = sent;
-      sent += block.length;
-      if (before < length / 2 && sent >= length / 2) await halfWay();
-    }
-  };
-  await session.put(key, body(), sample);
 }
 
 /** What waiting cures is tried again, as the engine does. */
@@ -233,108 +216,4 @@ test('what a writer that died left is swept by age, and by the name of its run',
   await expect.poll(() => other.sweep(3_600_000), { timeout: 20_000 }).toEqual([]);
   await expect.poll(async () => (await session.sweep(3_600_000)).length, { timeout: 20_000 }).toBe(1);
   expect(await lengthsOf(session)).toEqual({ kept: 10 });
-});
-
-describe('a line', () => {
-  const open = (port: number, changes: Record<string, unknown> = {}): Promise<StorageSession> => openCifs(lab, { port, path: 'line', timeoutSeconds: 10, ...changes });
-  const proxied = () => startFaultyProxy(lab.place('cifs').ports['port']!);
-
-  test('that is reset every 3 MiB lets everything through in the end, by repeating what failed', { timeout: 120_000 }, async () => {
-    await using proxy = await proxied();
-    await using session = await open(proxy.port, { path: 'reset', connections: 1 });
-    proxy.resetAfter = 3 << 20;
-    let failures = 0;
-    for (let i = 0; i < 12; ) {
-      try {
-        await putSample(session, `object-${i}`, 1 << 20);
-        i++;
-      } catch (error) {
-        expect(error).toMatchObject(unreachable);
-        expect(++failures).toBeLessThan(30);
-      }
-    }
-    expect(failures).toBeGreaterThanOrEqual(2);
-    proxy.resetAfter = undefined;
-    const lengths = await again(() => lengthsOf(session));
-    expect(Object.keys(lengths)).toHaveLength(12);
-    for (const key of Object.keys(lengths)) expect(await again(() => readLength(session, key))).toBe(1 << 20);
-  });
-
-  describe.each(['signed', 'encrypted'] as const)('that is %s', (transport) => {
-    test.each(['up', 'down'] as const)('and turns a bit on the way %s is noticed: nothing wrong is stored or read, and it is worth another try', { timeout: 60_000 }, async (way) => {
-      await using proxy = await proxied();
-      await using session = await open(proxy.port, { path: `flip-${transport}-${way}`, transport, connections: 1 });
-      await putSample(session, way, 2_000_000);
-      proxy.flip = { way, after: 700_000 };
-      const outcome = await (way === 'up' ? putSample(session, 'more', 3_000_000) : readLength(session, way)).then(() => undefined, (error: unknown) => error);
-      expect(outcome).toMatchObject(unreachable);
-      expect(proxy.flip).toBeUndefined();
-      expect(await again(() => session.stat('more'))).toBeUndefined();
-      await again(() => putSample(session, 'more', 3_000_000));
-      expect(await readLength(session, 'more')).toBe(3_000_000);
-      expect(await readLength(session, way)).toBe(2_000_000);
-    });
-
-    test('and turns a bit of a request or an answer is never taken for lost rights, nor for a missing object', { timeout: 120_000 }, async () => {
-      await using proxy = await proxied();
-      await using session = await open(proxy.port, { path: `bits-${transport}`, transport, connections: 1 });
-      await putSample(session, 'a', 50_000);
-      for (const way of ['up', 'down'] as const) {
-        for (const after of [20, 44, 70, 100, 140, 230]) {
-          for (const ask of [() => readLength(session, 'a'), () => session.stat('a').then((found) => found?.length), () => putSample(session, 'b', 50_000).then(() => 50_000)]) {
-            proxy.flip = { way, after };
-            const outcome = await ask().then((length) => length, (error: unknown) => error);
-            if (outcome !== 50_000) expect(outcome).toMatchObject(unreachable);
-            proxy.flip = undefined;
-            await again(() => session.stat('a'));
-          }
-        }
-      }
-      expect(await lengthsOf(session)).toMatchObject({ a: 50_000 });
-    });
-  });
-
-  test('on which nothing comes back any more is given up after a while', { timeout: 60_000 }, async () => {
-    await using proxy = await proxied();
-    await using session = await open(proxy.port, { timeoutSeconds: 3 });
-    await putSample(session, 'before');
-    const begin = performance.now();
-    await expect(putAnd(session, 'stalled', 40_000_000, async () => { proxy.stalled = true; })).rejects.toMatchObject(unreachable);
-    await expect(open(proxy.port, { timeoutSeconds: 3 })).rejects.toMatchObject(unreachable);
-    expect(performance.now() - begin).toBeLessThan(30_000);
-    proxy.stalled = false;
-    await again(() => putSample(session, 'stalled', 1000));
-  });
-
-  test('that is silent holds up nobody who stops waiting', { timeout: 60_000 }, async () => {
-    await using proxy = await proxied();
-    await using session = await open(proxy.port, { path: 'silent', timeoutSeconds: 20 });
-    await putSample(session, 'before', 300_000);
-    proxy.stalled = true;
-    const stopped = new Error('stopped');
-    const sample = sampleBody(10, 'new');
-    const waiting: ((signal: AbortSignal) => Promise<unknown>)[] = [
-      (signal) => session.stat('before', signal), (signal) => session.remove('before', signal), (signal) => session.space(signal), (signal) => session.sweep(0, signal),
-      (signal) => session.put('new', sample.body(), sample, signal), (signal) => session.get('before', undefined, signal)[Symbol.asyncIterator]().next(), (signal) => session.list('', signal)[Symbol.asyncIterator]().next(),
-    ];
-    const begin = performance.now();
-    for (const wait of waiting) {
-      const abort = new AbortController();
-      setTimeout(() => abort.abort(stopped), 30);
-      await expect(wait(abort.signal)).rejects.toBe(stopped);
-    }
-    expect(performance.now() - begin).toBeLessThan(10_000);
-  });
-
-  test('that is slow is no fault, however long it takes', { timeout: 60_000 }, async () => {
-    await using proxy = await proxied();
-    await using session = await open(proxy.port, { timeoutSeconds: 4, connections: 1 });
-    await putSample(session, 'warm');
-    proxy.bytesPerSecond = 2_500_000;
-    const begin = performance.now();
-    await putSample(session, 'slow', 15_000_000);
-    expect(performance.now() - begin).toBeGreaterThan(4500);
-    proxy.bytesPerSecond = undefined;
-    expect(await readLength(session, 'slow')).toBe(15_000_000);
-  });
 });

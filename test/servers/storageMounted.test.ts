@@ -14,8 +14,8 @@ import { cifs } from '../../storage/cifs.ts';
 import { checkDestination, type ConformanceResult } from '../../storage/conformance.ts';
 import { openMountedSession, type MountedPlace } from '../../storage/mounted/openMountedSession.ts';
 import { nfs } from '../../storage/nfs.ts';
-import { sampleBody } from '../../storage/sampleBody.ts';
 import type { StorageContext, StorageSession } from '../../storage/storageDriver.ts';
+import { putAnd } from './putAnd.ts';
 import { lengthsOf, putSample, readLength } from './sftpPlace.ts';
 
 // Real mounts, of other file systems: many a kernel has neither NFS nor CIFS. Which type must be mounted is a parameter that only the drivers fill
@@ -54,20 +54,6 @@ const mountShare = async (): Promise<void> => void (await run('mount', ['--bind'
 
 async function open(changes: Partial<MountedPlace> = {}, context: Pick<StorageContext, 'writer' | 'mustExist'> = {}): Promise<StorageSession> {
   return await openMountedSession({ mountPath: share, path: 'vault', source, fileSystemTypes: ['nfs4', 'tmpfs'], naming: 'exact', connections: 2, timeoutSeconds: 10, ...changes }, { name: 'shared', ...context });
-}
-
-/** Puts an object and calls when half of it was sent. */
-async function putAnd(session: StorageSession, key: string, halfWay: () => Promise<unknown>): Promise<void> {
-  const sample = sampleBody(6_000_000, key);
-  const body = async function* (): AsyncGenerator<Uint8Array> {
-    let sent = 0;
-    for await (const block of sample.body()) {
-      yield block;
-      if (sent < 3_000_000 && sent + block.length >= 3_000_000) await halfWay();
-      sent += block.length;
-    }
-  };
-  await session.put(key, body(), sample);
 }
 
 /** All file names at any depth in the folder beneath the mount point, which only a look past the mount shows. */
@@ -169,7 +155,7 @@ test('a share that is unmounted in the middle of a write gets nothing more, the 
   await mountShare();
   await using session = await open({}, { writer: 'run-1' });
   await putSample(session, 'first', 1000);
-  await expect(putAnd(session, 'second', () => run('umount', ['-l', share]))).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
+  await expect(putAnd(session, 'second', 6_000_000, () => run('umount', ['-l', share]))).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
   const gone = { code: 'E_DESTINATION_UNREACHABLE', hint: expect.stringContaining('mount') };
   await expect(putSample(session, 'second')).rejects.toMatchObject(gone);
   await expect(session.stat('first')).rejects.toMatchObject(gone);

@@ -21,6 +21,9 @@ const BUSY = ['EBUSY'];
 /** A folder that is being removed is still there, but no more to be used, which the library calls so. Making and removing folders may be repeated. */
 const FOLDER_BUSY = ['EBUSY', 'EINVAL'];
 const BUSY_PAUSE_MS = 5;
+/** What the library does not say: between its return and our look, something else in this thread had an error of its own (errno(3)). */
+const OVERWRITTEN = new Set(['EAGAIN', 'EINTR']);
+const MOST_LOST = 5;
 /** Other readers and writers of the same object may come in between; each round, one of them made progress. */
 const ROUNDS = 20;
 
@@ -198,23 +201,31 @@ export class SmbFileSystem implements NativeFileSystem {
   /** Asks again while somebody has it open, for a while. */
   #whenFree(what: string, call: () => number, busy: readonly string[] = BUSY): number {
     for (const begin = performance.now(); ; ) {
-      const answer = this.#ask(call);
+      const { answer, code } = this.#ask(call);
       if (answer >= 0) return answer;
-      const code = lastSmbError();
       if (!busy.includes(code) || this.#log.damaged || performance.now() - begin > this.#patienceMs) throw this.#error(what, code);
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_PAUSE_MS);
     }
   }
 
-  /** Asks once more when it is denied: that is also what a server says when a request was changed on the way, and to take that for lost rights would end a run. */
-  #ask(call: () => number): number {
-    const answer = call();
-    return answer < 0 && lastSmbError() === 'EACCES' && !this.#log.damaged ? call() : answer;
+  /**
+   * Asks once more when it is denied: that is also what a server says when a request was changed on the way, and to take that for lost rights would end
+   * a run. And a few times more when the reason got lost. The reason is looked at only here, right after the call.
+   */
+  #ask(call: () => number): { readonly answer: number; readonly code: string } {
+    let denied = 0;
+    for (let lost = 0; ; ) {
+      const answer = call();
+      const code = answer < 0 ? lastSmbError() : '';
+      if (code === 'EACCES' && denied === 0 && !this.#log.damaged) denied += 1;
+      else if (OVERWRITTEN.has(code) && lost < MOST_LOST) lost += 1;
+      else return { answer, code };
+    }
   }
 
   #check(what: string, call: () => number): number {
-    const answer = this.#ask(call);
-    if (answer < 0) throw this.#error(what, lastSmbError());
+    const { answer, code } = this.#ask(call);
+    if (answer < 0) throw this.#error(what, code);
     return answer;
   }
 

@@ -60,7 +60,8 @@ export class NativeChild implements Disposable {
     const own = Object.fromEntries(PASSED_ON.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
     const folders = [...options.libraryFolders, ...(process.env['LD_LIBRARY_PATH']?.split(delimiter) ?? [])];
     const env = { ...own, ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: dirname(cache) }), ...(folders.length === 0 ? {} : { LD_LIBRARY_PATH: folders.join(delimiter) }) };
-    this.#process = spawn(process.execPath, [fileURLToPath(options.program)], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    // Threads of V8 would only wait for each other, and waiting overwrites the reason of a failed call (errno).
+    this.#process = spawn(process.execPath, ['--single-threaded', fileURLToPath(options.program)], { env, stdio: ['pipe', 'pipe', 'pipe'] });
     const reader = new FrameReader((frame) => this.#take(frame));
     this.#process.stdout.on('data', (piece: Buffer) => {
       this.#lastSign = performance.now();

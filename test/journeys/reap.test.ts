@@ -23,7 +23,8 @@ let sealed: RunAnswer;
 beforeAll(async () => {
   journey = await openJourney(['hdfs-a', 'dbservice']);
   await makeSampleData(journey.lab, { files: 60, largeBytes: 2 << 20, databases: ['hivemeta'], rows: 200 });
-  await writeBulk(journey.lab, 'hdfs-a', '/data/bulk', 4, 40 << 20);
+  // So much that a run still copies when it is told to be slow.
+  await writeBulk(journey.lab, 'hdfs-a', '/data/bulk', 9, 40 << 20);
   sealed = await journey.product.json<RunAnswer>(['task', 'run', 'nightly']);
 }, 240_000);
 afterAll(async () => { await journey?.close(); });

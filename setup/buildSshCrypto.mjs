@@ -1,13 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { runStep } from './runStep.mjs';
 import { SetUpError } from './setUpError.mjs';
 
 /** What ssh2 encrypts with: compiled, where this machine can, SFTP takes a third less processor time; without it, everything works as well. */
 const built = (root) => join(root, 'node_modules', 'ssh2', 'lib', 'protocol', 'crypto', 'build', 'Release', 'sshcrypto.node');
-/** Gone with node_modules, so that it is tried once for each. */
-const stamp = (root) => join(root, 'node_modules', '.mrs-backup-ssh-crypto');
+/** Gone with node_modules, so that it is tried once for each; named anew when it must be made anew. */
+const stamp = (root) => join(root, 'node_modules', '.mrs-backup-ssh-crypto-2');
+/** Seen from the folder it is compiled in: an absolute path may have spaces. */
+const firstHeader = '../../../../../../setup/objectWrapWithoutHooks.h';
 
 /** True when it was built, or could not be. */
 export function sshCryptoIsSettled(root) {
@@ -22,12 +24,13 @@ export async function buildSshCrypto(root, node) {
   else {
     try {
       // Its own script, which ends well whatever came of it.
-      await runStep({ title: 'the compiled part of ssh2', command: 'npm', args: ['rebuild', 'ssh2', '--ignore-scripts=false', '--no-audit', '--no-fund'], cwd: root, env: { npm_config_nodedir: folder, PATH: `${dirname(node)}:${process.env.PATH}` } });
+      await runStep({ title: 'the compiled part of ssh2', command: 'npm', args: ['rebuild', 'ssh2', '--ignore-scripts=false', '--no-audit', '--no-fund'], cwd: root, env: { npm_config_nodedir: folder, CXXFLAGS: `-include ${firstHeader}`, PATH: `${dirname(node)}:${process.env.PATH}` } });
     } catch (error) {
       if (!(error instanceof SetUpError)) throw error;
       process.stderr.write(`${error.message}\n`);
     }
-    if (!existsSync(built(root))) process.stderr.write('set-up: the compiled part of ssh2 could not be built; SFTP works, and takes more processor time\n');
+    if (existsSync(built(root)) && spawnSync(node, [join(root, 'setup', 'trySshCrypto.mjs')], { stdio: 'ignore' }).status !== 0) rmSync(built(root));
+    if (!existsSync(built(root))) process.stderr.write('set-up: the compiled part of ssh2 could not be built, or does not work here; SFTP works, and takes more processor time\n');
   }
   writeFileSync(stamp(root), '');
 }

@@ -14,7 +14,7 @@ import { vouchedBefore } from '../backupset/vouchedBefore.ts';
 import { writeHistory } from '../backupset/history.ts';
 import { newestSetStamp } from '../backupset/newestSetStamp.ts';
 import { unsealedSets } from '../backupset/unsealedSets.ts';
-import { removeTree } from '../backupset/removeTree.ts';
+import { removeTree } from '../storage/removeTree.ts';
 import { setFolder } from '../backupset/layout.ts';
 import type { ParentRef, SourceRef } from '../contracts/run.ts';
 import type { ActivityDependencies } from './dependencies.ts';

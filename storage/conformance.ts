@@ -1,8 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { Failure } from '../contracts/failure.ts';
 import type { ConformanceCase, ConformanceScene } from './conformanceChecks.ts';
+import { conformancePlace } from './conformancePlace.ts';
 import { readingCases } from './conformanceReading.ts';
 import { writingCases } from './conformanceWriting.ts';
+import { removeTree } from './removeTree.ts';
 import type { StorageCapabilities, StorageSession } from './storageDriver.ts';
 
 /** What is checked. Two sizes are usual: quick (64 MiB, 300 objects) and full (64 MiB and 1 GiB, 20,000 objects). */
@@ -11,7 +12,7 @@ export interface ConformanceOptions {
   readonly largeBytes?: number;
   /** How many objects are listed. Default 300. */
   readonly listed?: number;
-  /** Where it works; everything below is removed at the end. Default `.conformance-<time>-<random>/`. */
+  /** Where it works; everything below is removed at the end. Default: a `conformancePlace`. */
   readonly prefix?: string;
   /**
    * Nobody else uses the destination: then temporary objects may be swept whatever their age, which would break the writers of a
@@ -31,11 +32,8 @@ export interface ConformanceResult {
   readonly bytesPerSecond?: number;
 }
 
-const PREFIX = '.conformance-';
 /** A check that is older was killed. */
 const ABANDONED_MS = 60 * 60 * 1000;
-/** Some media take many removals in one request. */
-const REMOVED_AT_ONCE = 100;
 
 /**
  * Checks that a destination keeps every promise of `StorageSession`, one result per case. Works below a prefix of its own, and
@@ -45,7 +43,7 @@ const REMOVED_AT_ONCE = 100;
  */
 export async function* checkDestination(open: () => Promise<StorageSession>, capabilities: StorageCapabilities, options: ConformanceOptions = {}): AsyncGenerator<ConformanceResult> {
   const { largeBytes = 64 * 1024 * 1024, listed = 300, exclusive = false, signal } = options;
-  const prefix = options.prefix ?? `${PREFIX}${Date.now()}-${randomBytes(4).toString('hex')}/`;
+  const prefix = options.prefix ?? conformancePlace().prefix;
   signal?.throwIfAborted();
   await using session = await open();
   await using other = await open();
@@ -60,7 +58,7 @@ export async function* checkDestination(open: () => Promise<StorageSession>, cap
     yield await runCase({ name: 'leaves nothing behind', run: leaveNothing }, scene, limits);
   } finally {
     // Without the signal: cleaning up is owed also after an abort.
-    await removeAll(session, prefix);
+    await removeTree(session, prefix);
   }
 }
 
@@ -82,21 +80,8 @@ async function runCase(each: ConformanceCase, scene: ConformanceScene, limits: S
 }
 
 async function leaveNothing({ session, prefix, signal }: ConformanceScene): Promise<void> {
-  await removeAll(session, prefix, signal);
+  await removeTree(session, prefix, signal);
   for await (const { key } of session.list(prefix, signal)) throw new Error(`still there after its removal: ${key}`);
-}
-
-/** Removes everything below a folder, a bounded number at a time. */
-async function removeAll(session: StorageSession, prefix: string, signal?: AbortSignal): Promise<void> {
-  for (;;) {
-    const keys: string[] = [];
-    for await (const { key } of session.list(prefix, signal)) {
-      keys.push(key);
-      if (keys.length === 1000) break;
-    }
-    if (keys.length === 0) return;
-    for (let i = 0; i < keys.length; i += REMOVED_AT_ONCE) await Promise.all(keys.slice(i, i + REMOVED_AT_ONCE).map((key) => session.remove(key, signal)));
-  }
 }
 
 async function removeAbandoned(session: StorageSession, signal: AbortSignal | undefined): Promise<void> {
@@ -105,7 +90,7 @@ async function removeAbandoned(session: StorageSession, signal: AbortSignal | un
     const match = /^(\.conformance-(\d+)-[0-9a-f]+\/)/.exec(key);
     if (match?.[1] !== undefined && Date.now() - Number(match[2]) > ABANDONED_MS) abandoned.add(match[1]);
     // Keys come in order: everything of ours is near the start.
-    if (key > `${PREFIX}~`) break;
+    if (key > '.conformance-~') break;
   }
-  for (const prefix of abandoned) await removeAll(session, prefix, signal);
+  for (const prefix of abandoned) await removeTree(session, prefix, signal);
 }

@@ -1,6 +1,6 @@
 import { begunKey, readBegun } from '../../backupset/beginSet.ts';
 import { decodeSegment, manifestKey, parseSetKey, setFolder, type SetRef } from '../../backupset/layout.ts';
-import { removeTree } from '../../backupset/removeTree.ts';
+import { removeTree } from '../../storage/removeTree.ts';
 import type { Repository } from '../../backupset/repository.ts';
 import type { Config } from '../../config/config.ts';
 import { Failure } from '../../contracts/failure.ts';
@@ -34,7 +34,7 @@ export async function destinationLeftovers(config: Config, destination: string, 
   }
   for (const [runKey, { objects, bytes }] of await stagingOf(repository)) {
     if (foreign.has(runKey)) continue;
-    candidates.push({ leftover: { kind: 'staging', where: destination, name: `staging/${runKey}`, objects, bytes }, runKey, runId: undefined, remove: (signal) => removeTree(session, `staging/${runKey}/`, signal) });
+    candidates.push({ leftover: { kind: 'staging', where: destination, name: `staging/${runKey}`, objects, bytes }, runKey, runId: undefined, remove: async (signal) => void (await removeTree(session, `staging/${runKey}/`, signal)) });
   }
   for await (const { key, length, writer, begunAt } of session.unfinished()) {
     const isRuns = writer !== undefined && /^[0-9a-f]{8}$/.test(writer) && !foreign.has(writer);

@@ -43,7 +43,7 @@ test.each(['s3-a', 's3-b'])('%s keeps every promise of a destination, and nothin
   expect(await leftIn(server, settings['path'])).toEqual([]);
 });
 
-test('what a destination check leaves that was killed is all seen by the product, unfinished uploads too', { timeout: 120_000 }, async () => {
+test('a destination check that is killed leaves nothing behind, no unfinished uploads either', { timeout: 120_000 }, async () => {
   const settings = scene.settings('s3-a', small);
   const config = join(scene.folder, 'check.yaml');
   await writeFile(config, stringify({ destinations: { store: settings } }));
@@ -53,10 +53,7 @@ test('what a destination check leaves that was killed is all seen by the product
   while (!(await isThere('/large'))) await sleep(50);
   child.kill('SIGKILL');
   expect(await isThere('/large')).toBe(true);
-  await using session = await scene.open(settings);
-  await session.sweep(0);
-  for (const key of await keysOf(session)) await session.remove(key);
-  expect(await leftIn('s3-a', settings['path'])).toEqual([]);
+  await expect.poll(() => leftIn('s3-a', settings['path']), { timeout: 60_000, interval: 250 }).toEqual([]);
 });
 
 test('unfinished uploads of a dead writer go by its name at once, others only by age', async () => {

@@ -11,13 +11,13 @@ export const destinationCommands: Noun = {
   verbs: [
     {
       usage: 'check [name]',
-      description: 'Run the conformance suite against destinations; leaves nothing behind; exit code 1 when a case fails',
+      description: 'Run the conformance suite against destinations; leaves nothing behind, also when it is killed; exit code 1 when a case fails',
       options: [option('--full', 'objects of 64 MiB and 1 GiB and a listing of 20,000, instead of 64 MiB and 300')],
       examples: ['destination check vault', 'destination check --full --output json'],
       async action(context, [name], options) {
         const config = await context.config();
-        const [{ checkDestination }, { findDriver }, { destinationOf, openSession }] = await Promise.all([
-          import('../../../storage/conformance.ts'), import('../../../storage/drivers.ts'), import('../../openRepositoryAt.ts'),
+        const [{ checkDestination }, { conformancePlace }, { findDriver }, { destinationOf, openSession }, { startCheckGuard }] = await Promise.all([
+          import('../../../storage/conformance.ts'), import('../../../storage/conformancePlace.ts'), import('../../../storage/drivers.ts'), import('../../openRepositoryAt.ts'), import('../../checkGuard.ts'),
         ]);
         const size = options['full'] === true ? { largeBytes: 1024 ** 3, listed: 20_000 } : {};
         const reports: { destination: string; type: string; capabilities: object; cases: ConformanceResult[] }[] = [];
@@ -28,12 +28,15 @@ export const destinationCommands: Noun = {
           const capabilities = { ...findDriver(type).capabilities, ...session.found };
           if (session.found?.way !== undefined) context.say(`${each}: reached ${session.found.way}`);
           const cases: (typeof reports)[number]['cases'] = [];
+          const place = conformancePlace();
+          const guard = startCheckGuard(config.file, each, place);
           await interruptible(async (signal) => {
-            for await (const result of checkDestination(() => openSession(config, each), capabilities, { ...size, signal })) {
+            for await (const result of checkDestination(() => openSession(config, each, place.writer), capabilities, { ...size, prefix: place.prefix, signal })) {
               context.say(`${each}: ${result.name}: ${result.status}`);
               cases.push(result);
             }
           });
+          await guard.release();
           reports.push({ destination: each, type, capabilities, cases });
         }
         const document = reports.length === 1 && reports[0] !== undefined ? reports[0] : { destinations: reports };

@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { cifsFiles } from '../../lab/cifsFiles.ts';
+import { createLab, type Lab } from '../../lab/lab.ts';
+import { nfsFiles } from '../../lab/nfsFiles.ts';
+import { sftpFiles } from '../../lab/sftpKeys.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const main = join(root, 'client', 'cli', 'main.ts');
+let folder: string;
+let lab: Lab;
+let config: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'mrs-backup-killed-check-'));
+  lab = await createLab({ stateFolder: folder, toolsFolder: process.env['MRS_BACKUP_TOOLS'] ?? join(root, '.tools') });
+  await lab.up(['cifs', 'nfs', 'sftp']);
+  const { destinations } = parse(await readFile(lab.config(), 'utf8')) as { destinations: Record<string, unknown> };
+  config = join(folder, 'check.yaml');
+  await writeFile(config, stringify({ destinations: { ...destinations, local: { type: 'LocalDir', path: join(folder, 'local'), allowRootFileSystem: true } } }));
+}, 120_000);
+afterAll(async () => {
+  await lab?.down();
+  await rm(folder, { recursive: true, force: true });
+}, 60_000);
+
+const names: Record<string, () => string> = {
+  local: () => join(folder, 'local'),
+  onsftp: () => join(sftpFiles(lab.place('sftp')).data, 'mrs-backup'),
+  oncifs: () => join(cifsFiles(lab.place('cifs')).data, 'mrs-backup'),
+  onnfs: () => join(nfsFiles(lab.place('nfs')).data, 'mrs-backup'),
+};
+
+/** What is there, past the product, but for the folder of temporary objects. */
+async function left(destination: string): Promise<string[]> {
+  return (await readdir(names[destination]!(), { recursive: true }).catch(() => [])).filter((name) => name !== '.tmp');
+}
+
+/** A check in a process group of its own, killed with the whole group once it has told of so many cases. */
+async function killAfter(destination: string, cases: number): Promise<void> {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, 'destination', 'check', destination, '--config', config], { detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
+  const ended = new Promise<NodeJS.Signals | null>((resolve) => child.once('exit', (_code, signal) => resolve(signal)));
+  let told = 0;
+  child.stderr.on('data', (data: Buffer) => {
+    told += data.toString().split(`${destination}: `).length - 1;
+    if (told > cases) process.kill(-child.pid!, 'SIGKILL');
+  });
+  expect(await ended).toBe('SIGKILL');
+}
+
+test.each([['local', 1], ['local', 4], ['local', 9], ['onsftp', 6], ['oncifs', 6], ['onnfs', 6]] as const)('a check of %s that is killed with SIGKILL after %i cases leaves nothing behind', { timeout: 120_000 }, async (destination, cases) => {
+  await killAfter(destination, cases);
+  await expect.poll(() => left(destination), { timeout: 60_000, interval: 250 }).toEqual([]);
+});

@@ -2,11 +2,11 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { hadoopJava } from '../lab/hadoopJava.ts';
-import { createLab } from '../lab/lab.ts';
 import { createWebHdfs } from '../protocols/webhdfs/createWebHdfs.ts';
 import type { WebHdfs } from '../protocols/webhdfs/webHdfs.ts';
 import type { BenchOptions } from './benchOptions.ts';
 import { largeCorpus, smallCorpus, type Scale } from './corpora.ts';
+import { labFor } from './labFor.ts';
 import { measure } from './measure.ts';
 import { bytesIn, ours } from './pipeline.ts';
 import { sampleText } from './sampleText.ts';
@@ -29,23 +29,19 @@ export interface ClusterOptions extends BenchOptions {
 /** One real NameService as the source: us beside a download followed by restic, and beside DistCp into a folder. */
 export async function cluster(options: ClusterOptions): Promise<void> {
   const { folder, toolsFolder, say } = options;
-  const lab = await createLab({ stateFolder: join(folder, 'lab'), toolsFolder, onProgress: say });
-  await lab.up(['hdfs-a']);
-  try {
-    await using client = createWebHdfs({ urls: [lab.endpoints('hdfs-a')['webhdfs']!], user: userInfo().username });
-    const place = lab.place('hdfs-a');
-    const java = (...main: readonly string[]): string => {
-      const { command, args } = hadoopJava(place, 'tool', main, '512m');
-      // DistCp is a jar of its own beside the servers'.
-      const withDistCp = args.map((each, index) => (args[index - 1] === '-cp' ? `${each}:${join(toolsFolder, 'distcp')}/*` : each));
-      return [command, ...withDistCp].map((each) => `'${each}'`).join(' ');
-    };
-    const root = `/bench-${Date.now()}`;
-    await fill(options, client, java, root);
-    for (let round = 0; round < options.runs; round++) await oneRound(options, client, java, lab.endpoints('hdfs-a')['rpc']!, lab.endpoints('hdfs-a')['webhdfs']!, root, round);
-  } finally {
-    await lab.down(['hdfs-a']);
-  }
+  await using opened = await labFor({ stateFolder: join(folder, 'lab'), toolsFolder, onProgress: say }, ['hdfs-a']);
+  const { lab } = opened;
+  await using client = createWebHdfs({ urls: [lab.endpoints('hdfs-a')['webhdfs']!], user: userInfo().username });
+  const place = lab.place('hdfs-a');
+  const java = (...main: readonly string[]): string => {
+    const { command, args } = hadoopJava(place, 'tool', main, '512m');
+    // DistCp is a jar of its own beside the servers'.
+    const withDistCp = args.map((each, index) => (args[index - 1] === '-cp' ? `${each}:${join(toolsFolder, 'distcp')}/*` : each));
+    return [command, ...withDistCp].map((each) => `'${each}'`).join(' ');
+  };
+  const root = `/bench-${Date.now()}`;
+  await fill(options, client, java, root);
+  for (let round = 0; round < options.runs; round++) await oneRound(options, client, java, lab.endpoints('hdfs-a')['rpc']!, lab.endpoints('hdfs-a')['webhdfs']!, root, round);
 }
 
 async function fill({ folder, scale, say }: ClusterOptions, client: WebHdfs, java: (...main: string[]) => string, root: string): Promise<void> {

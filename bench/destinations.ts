@@ -1,10 +1,10 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createLab } from '../lab/lab.ts';
 import type { ServerPlace } from '../lab/labServer.ts';
 import type { BenchOptions } from './benchOptions.ts';
 import type { Corpus } from './corpora.ts';
+import { labFor } from './labFor.ts';
 import { measure, type Cost } from './measure.ts';
 import type { MeasuredDestination } from './measuredDestinations.ts';
 import { quote } from './peers.ts';
@@ -23,18 +23,14 @@ export interface DestinationsOptions extends BenchOptions {
 /** The same folders to the same server and back: us (the whole run, and the driver alone) beside what a user would do instead. */
 export async function destinations(options: DestinationsOptions): Promise<void> {
   const servers = options.destinations.map(({ server }) => server);
-  const lab = await createLab({ stateFolder: join(options.folder, 'out', 'lab'), toolsFolder: options.toolsFolder, onProgress: options.say });
-  await lab.up(servers);
-  try {
-    for (const destination of options.destinations) {
-      const peers = destination.peers(options.toolsFolder, lab.place(destination.server));
-      for (const { name, missing } of peers) if (missing !== undefined) options.say(`MISSING: ${name} is not measured with ${destination.type}: ${missing}`);
-      for (const corpus of options.corpora) {
-        for (let round = 0; round < options.runs; round++) await oneRound(options, destination, lab.place(destination.server), corpus, round);
-      }
+  await using opened = await labFor({ stateFolder: join(options.folder, 'out', 'lab'), toolsFolder: options.toolsFolder, onProgress: options.say }, servers);
+  const { lab } = opened;
+  for (const destination of options.destinations) {
+    const peers = destination.peers(options.toolsFolder, lab.place(destination.server));
+    for (const { name, missing } of peers) if (missing !== undefined) options.say(`MISSING: ${name} is not measured with ${destination.type}: ${missing}`);
+    for (const corpus of options.corpora) {
+      for (let round = 0; round < options.runs; round++) await oneRound(options, destination, lab.place(destination.server), corpus, round);
     }
-  } finally {
-    await lab.down(servers);
   }
 }
 

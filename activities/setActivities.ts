@@ -17,6 +17,7 @@ import { unsealedSets } from '../backupset/unsealedSets.ts';
 import { removeTree } from '../storage/removeTree.ts';
 import { setFolder } from '../backupset/layout.ts';
 import type { ParentRef, SourceRef } from '../contracts/run.ts';
+import { ReadBackPacks } from '../transfer/readBackPacks.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { beat } from './heartbeat.ts';
 import { createRepositoryOf, openRepositoryOf } from './openRepositoryOf.ts';
@@ -49,10 +50,11 @@ export function setActivities(deps: ActivityDependencies): SetActivities {
     }),
     async verifySet(destination, setId, level, of) {
       await using opened = await openRepositoryOf(deps, destination);
-      const set = of === undefined ? await findSet(opened.repository, setId) : { ...of, setId };
+      const set = of === undefined ? await findSet(opened.repository, setId) : { cluster: of.cluster, task: of.task, setId };
       // At the end of a run: what the run added to what was verified before. Asked for by itself: everything.
       const vouched = of === undefined ? [] : await vouchedBefore(opened.repository, set, level);
-      const result = await verifySet(opened.repository, deps.pool, set, level, { vouched, signal: Context.current().cancellationSignal, onProgress: (done) => beat({ entries: done.checkedObjects, bytes: done.checkedBytes }) });
+      const readBack = of === undefined || level !== 'stored' ? undefined : await ReadBackPacks.read(opened.repository, deps.pool, of.runKey, Context.current().cancellationSignal);
+      const result = await verifySet(opened.repository, deps.pool, set, level, { vouched, ...(readBack === undefined ? {} : { readBack }), signal: Context.current().cancellationSignal, onProgress: (done) => beat({ entries: done.checkedObjects, bytes: done.checkedBytes }) });
       await writeProof(opened.repository, result, set);
       return { ok: result.ok, checkedObjects: result.checkedObjects, checkedBytes: result.checkedBytes, damage: result.damage.length, damaged: result.damage.slice(0, 20).map((each) => `${each.object}: ${each.kind}`) };
     },

@@ -12,9 +12,7 @@ export class PackSet {
       bucket.records.copy(grown, 0, 0, bucket.count * recordBytes);
       bucket.records = grown;
     }
-    const at = bucket.count++ * recordBytes;
-    bucket.records.write(digest, at, 32, 'hex');
-    bucket.records.writeDoubleBE(length, at + 32);
+    recordOf(digest, length).copy(bucket.records, bucket.count++ * recordBytes);
   }
 
   /** Packs whose digest begins with this byte, sorted. A digest with two lengths comes twice. */
@@ -30,6 +28,24 @@ export class PackSet {
   /** All of them. */
   *all(): Generator<{ readonly digest: string; readonly length: number }> {
     for (let byte = 0; byte < 256; byte++) yield* this.of(byte);
+  }
+
+  /** Whether this very pack is among them. */
+  has(digest: string, length: number): boolean {
+    const bucket = this.#buckets[Number.parseInt(digest.slice(0, 2), 16)]!;
+    if (bucket.count === 0) return false;
+    this.#compact(bucket);
+    const record = recordOf(digest, length);
+    let low = 0;
+    let high = bucket.count;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const order = record.compare(bucket.records, middle * recordBytes, (middle + 1) * recordBytes);
+      if (order === 0) return true;
+      if (order < 0) high = middle;
+      else low = middle + 1;
+    }
+    return false;
   }
 
   count(firstByte: number): number {
@@ -49,4 +65,11 @@ export class PackSet {
     bucket.count = count;
     bucket.sorted = count;
   }
+}
+
+function recordOf(digest: string, length: number): Buffer {
+  const record = Buffer.alloc(recordBytes);
+  record.write(digest, 0, 32, 'hex');
+  record.writeDoubleBE(length, 32);
+  return record;
 }

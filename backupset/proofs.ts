@@ -11,6 +11,8 @@ const proofSchema = z.object({
   formatVersion: z.literal(formatVersion), setId: z.string(), level: z.enum(verificationLevels), at: z.string(), ok: z.boolean(), checkedObjects: countSchema, checkedBytes: countSchema,
   /** The verified sets whose content was not looked at again. */
   onTopOf: z.array(z.string()).optional(),
+  /** How many packs the run had read back as it stored them, so that its verification did not read them again. */
+  readBackBefore: countSchema.optional(),
   damage: z.array(z.object({ object: z.string(), kind: z.string(), entries: countSchema })),
   checksum: digestSchema,
 });
@@ -27,7 +29,7 @@ export async function writeProof(repository: Repository, result: VerifyResult, k
   const at = new Date(Math.max(Date.now(), (await newestProofMs(repository, taskFolder(set.cluster, set.task))) + 1)).toISOString();
   const proof = {
     formatVersion, setId: result.setId, level: result.level, at, ok: result.ok, checkedObjects: result.checkedObjects, checkedBytes: result.checkedBytes,
-    ...(result.onTopOf === undefined ? {} : { onTopOf: [...result.onTopOf] }),
+    ...(result.onTopOf === undefined ? {} : { onTopOf: [...result.onTopOf] }), ...(result.readBackBefore === undefined ? {} : { readBackBefore: result.readBackBefore }),
     damage: result.damage.map(({ object, kind, total }) => ({ object, kind, entries: total })),
   };
   await putJson(repository.session, `${setFolder(set)}/proofs/${at.replaceAll(/[:.-]/g, '')}-${result.level}.json`, withChecksum(proof));

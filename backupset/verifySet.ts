@@ -19,9 +19,8 @@ import { openIndex, type LoadedShard, type SourceIndex } from './readIndex.ts';
 import { findSet, readManifestOf, type Manifest } from './readManifest.ts';
 import { readDescription } from './sourceDescription.ts';
 import type { Repository } from './repository.ts';
-import { compareObject } from './compareObject.ts';
+import { lookAtPacks } from './lookAtPacks.ts';
 import { checkPack } from './checkPack.ts';
-import { checkPresence } from './verifyPacks.ts';
 import type { VouchedBefore } from './vouchedBefore.ts';
 import { VouchedPart } from './vouchedPart.ts';
 
@@ -30,6 +29,8 @@ export interface VerifyResult {
   readonly level: VerificationLevel;
   /** Sets verified before, whose content was not looked at again. */
   readonly onTopOf?: readonly string[];
+  /** How many packs the run itself had read back, so that they were not read again. */
+  readonly readBackBefore?: number;
   readonly ok: boolean;
   readonly checkedObjects: number;
   readonly checkedBytes: number;
@@ -43,6 +44,8 @@ export interface VerifyOptions {
   readonly parallel?: number;
   /** What verified sets answer for: only what is not theirs is looked at. Without it the whole set is. */
   readonly vouched?: readonly VouchedBefore[];
+  /** Packs that the run which stored them has read back and compared with their names. `stored` looks only whether they are there. */
+  readonly readBack?: PackSet;
 }
 
 /** Pieces in memory at once; a set with more is gone through several times, by the first byte of the packs, so that each pack is read once. */
@@ -69,6 +72,7 @@ class Verification {
   readonly #packs = new PackSet();
   readonly #indexes: { readonly name: string; readonly index: SourceIndex; readonly vouched: VouchedPart | undefined }[] = [];
   readonly #onTopOf = new Set<string>();
+  #readBackBefore = 0;
   #pieces = 0;
   /** All pieces, unless there are too many to be kept at once. */
   #table: PieceTable | undefined = new PieceTable();
@@ -93,7 +97,7 @@ class Verification {
       await this.#checkPacks();
     }
     const damage = this.#damage.all();
-    return { setId: set.setId, level: this.#level, ...(this.#onTopOf.size === 0 ? {} : { onTopOf: [...this.#onTopOf] }), ok: damage.length === 0, checkedObjects: this.#objects, checkedBytes: this.#bytes, damage };
+    return { setId: set.setId, level: this.#level, ...(this.#onTopOf.size === 0 ? {} : { onTopOf: [...this.#onTopOf] }), ...(this.#readBackBefore === 0 ? {} : { readBackBefore: this.#readBackBefore }), ok: damage.length === 0, checkedObjects: this.#objects, checkedBytes: this.#bytes, damage };
   }
 
   #count(bytes: number): void {
@@ -204,23 +208,16 @@ class Verification {
 
   async #checkPacks(): Promise<void> {
     if (this.#level === 'content') return await this.#checkContent();
-    if (this.#level === 'presence') {
-      await inLanes(Array.from({ length: 256 }, (_, byte) => byte), this.#options.parallel ?? 3, async (byte) => {
-        for await (const { digest, wrong } of checkPresence(this.#repository, this.#packs, byte, this.#options.signal)) {
-          if (wrong !== undefined) this.#damage.add(packKey(digest), wrong);
-          this.#count(0);
-        }
-      });
-    } else {
-      await inLanes(this.#packs.all(), this.#options.parallel ?? 3, ({ digest, length }) => this.#checkStored(digest, length));
-    }
+    this.#readBackBefore = await this.#lookAt(this.#packs, this.#level);
     await this.#nameHit();
   }
 
-  async #checkStored(digest: string, length: number): Promise<void> {
-    const { wrong, read } = await compareObject(this.#repository, this.#pool, packKey(digest), { digest, length }, this.#options.signal);
-    if (wrong !== undefined) this.#damage.add(packKey(digest), wrong);
-    this.#count(read);
+  async #lookAt(packs: PackSet, level: 'presence' | 'stored'): Promise<number> {
+    const { readBack, parallel = 3, signal } = this.#options;
+    return await lookAtPacks(this.#repository, this.#pool, packs, level, { readBack: this.#level === 'stored' ? readBack : undefined, parallel, signal, onPack: (digest, wrong, read) => {
+      if (wrong !== undefined) this.#damage.add(packKey(digest), wrong);
+      this.#count(read);
+    } });
   }
 
   /** Entries of packs that are bad, where the index can be read. */
@@ -259,7 +256,9 @@ class Verification {
         this.#count(read);
       });
       // What a shard's table names and no entry uses.
-      await inLanes(lengths, this.#options.parallel ?? 3, ([digest, length]) => this.#checkStored(digest, length));
+      const unused = new PackSet();
+      for (const [digest, length] of lengths) unused.add(digest, length);
+      await this.#lookAt(unused, 'stored');
       await this.#nameAll(hit);
     }
   }

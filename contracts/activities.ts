@@ -121,8 +121,11 @@ export interface ClusterActivities {
   buildIndex(copy: CopyTask, plan: CopyPlan, destination: DestinationRef): Promise<SourceSeal>;
 
   sealSet(run: RunRef, plan: BackupPlan, destination: DestinationRef, recoveryPoint: string, seals: readonly SourceSeal[]): Promise<void>;
-  /** `of`: whose set it is, where that is known; it is then found without a listing, which may lag behind. */
-  verifySet(destination: string, setId: string, level: VerificationLevel, of?: { readonly cluster: string; readonly task: string }): Promise<{ readonly ok: boolean; readonly checkedObjects: number; readonly checkedBytes: number; readonly damage: number; readonly damaged: readonly string[] }>;
+  /**
+   * `of`: whose set it is, at the end of the run that made it. It is then found without a listing, which may lag behind, and what was verified
+   * before, or read back by the run, is not read again.
+   */
+  verifySet(destination: string, setId: string, level: VerificationLevel, of?: { readonly cluster: string; readonly task: string; readonly runKey: string }): Promise<{ readonly ok: boolean; readonly checkedObjects: number; readonly checkedBytes: number; readonly damage: number; readonly damaged: readonly string[] }>;
   /** Removes staging of the run, the set's folder where it was not sealed, and what else the run began of this task before it was reset. */
   cleanDestination(run: RunRef, destination: string, unsealed: { readonly cluster: string; readonly task: string; readonly setId: string } | null, of?: { readonly cluster: string; readonly task: string }): Promise<void>;
   recordHistory(run: RunRef, destination: string, record: BackupOutcome | RestoreOutcome | { readonly outcome: 'failed' | 'cancelled'; readonly runId: string; readonly failures: readonly RunFailure[] }): Promise<void>;

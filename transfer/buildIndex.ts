@@ -5,6 +5,7 @@ import { gapLines } from '../backupset/gapLines.ts';
 import { writeSourceDescription } from '../backupset/sourceDescription.ts';
 import { writeIndex } from '../backupset/writeIndex.ts';
 import type { SourceSession } from '../components/dataSource.ts';
+import { ReadBackPacks } from './readBackPacks.ts';
 import { copiedEntries, removedKeys } from './shardEntries.ts';
 import type { OpenDestination } from './openDestination.ts';
 
@@ -30,13 +31,21 @@ export async function buildIndex(context: IndexContext): Promise<SourceSeal> {
   const incremental = plan.kind === 'incremental';
   const { openKeys, ...description } = await context.source.describe(copy.handle, copy.ref.selection);
   const stored = { packs: 0, bytes: 0 };
+  // Every shard was checked: what its receipts name was read back.
+  const readBack = new ReadBackPacks(destination.repository, pool, copy.run.runKey, copy.ref.source, copy.ref.instance, signal);
+  const onPack = async (pack: { readonly digest: string; readonly length: number }): Promise<void> => {
+    stored.packs += 1;
+    stored.bytes += pack.length;
+    await readBack.add(pack);
+  };
   const index = await writeIndex(destination.repository, pool, {
     ...(incremental && destination.parent !== undefined ? { parent: destination.parent.table } : {}),
     removed: incremental ? removedKeys(destination, pool, folder, plan.shards, signal) : [],
-    puts: counted(copiedEntries(destination, pool, folder, plan.shards, signal, stored), context.progress),
+    puts: counted(copiedEntries(destination, pool, folder, plan.shards, signal, onPack), context.progress),
     bad: destination.bad,
     signal,
   });
+  await readBack.finish();
   const gaps = index.gaps === 0 ? [] : await gapLines(destination.repository, pool, index.table, [], signal);
   const written = await writeSourceDescription(destination.repository, { cluster: copy.ref.cluster, task: copy.task, setId: context.ref.setId }, copy.ref.source, copy.ref.instance, {
     ...description, warnings: [...gaps, ...description.warnings], openKeys, handle: copy.handle, selection: copy.ref.selection, incrementsSinceFull: plan.kind === 'full' ? 0 : (copy.parent?.incrementsSinceFull ?? 0) + 1,

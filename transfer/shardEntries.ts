@@ -7,22 +7,15 @@ import { readReceipts, readShardDone } from './shardReceipts.ts';
 import { readLines } from './stagedLines.ts';
 import { planKey } from './stagingKeys.ts';
 
-/** Packs and bytes that a run stored at a destination. */
-export interface StoredPacks {
-  packs: number;
-  bytes: number;
-}
-
-/** Every entry that was copied, in key order, from the receipts; the slices of a large file are one entry again. What the receipts say was stored is added to `stored`. */
-export async function* copiedEntries(destination: OpenDestination, pool: FramePool, folder: string, shards: number, signal: AbortSignal, stored: StoredPacks): AsyncGenerator<IndexedEntry> {
+/** Every entry that was copied, in key order, from the receipts; the slices of a large file are one entry again. `onPack` is told what the receipts say was stored. */
+export async function* copiedEntries(destination: OpenDestination, pool: FramePool, folder: string, shards: number, signal: AbortSignal, onPack: (pack: { readonly digest: string; readonly length: number }) => Promise<void>): AsyncGenerator<IndexedEntry> {
   let last: IndexedEntry | undefined;
   for (let shard = 0; shard < shards; shard++) {
     const done = await readShardDone(destination, pool, folder, shard, signal);
     let receipts = 0;
     for await (const { receipt, entries } of readReceipts(destination, pool, folder, shard, signal, done?.receipts)) {
       receipts += 1;
-      stored.packs += receipt.pack === null ? 0 : 1;
-      stored.bytes += receipt.pack?.length ?? 0;
+      if (receipt.pack !== null) await onPack(receipt.pack);
       for (const entry of entries) {
         if (last?.key === entry.key) {
           last = joinSlices(last, entry);

@@ -8,6 +8,11 @@ export function restoreFolder(runKey: string, source: string, fromInstance: stri
   return `staging/${runKey}/restore/${encodeURIComponent(source)}@${encodeURIComponent(fromInstance)}-${name}`;
 }
 
+/** Packs that the run read back, of all its sources. */
+export function readBackFolder(runKey: string): string {
+  return `staging/${runKey}/read-back/`;
+}
+
 export const planKey = (folder: string, shard: number): string => `${folder}/plan/${shard}`;
 /** Written last: the plan is whole. */
 export const planSummaryKey = (folder: string): string => `${folder}/plan.done`;

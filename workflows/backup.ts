@@ -44,7 +44,7 @@ export async function backup(request: BackupRequest): Promise<BackupOutcome> {
     story.phase = 'seal';
     sealed = await sealAll(run, plan, ready, recoveryPoint, copied);
     story.phase = 'verify';
-    const destinations = [...(await verifyAll(plan, sealed)), ...[...absent, ...refused].map(({ name, failure }) => ({ name, setId: begun[0]!.setId, state: 'failed' as const, failure }))];
+    const destinations = [...(await verifyAll(run, plan, sealed)), ...[...absent, ...refused].map(({ name, failure }) => ({ name, setId: begun[0]!.setId, state: 'failed' as const, failure }))];
     outcome = report(run, plan, story, recoveryPoint, copied, destinations);
     return outcome;
   } catch (error) {
@@ -148,11 +148,11 @@ async function sealAll(run: RunRef, plan: BackupPlan, destinations: readonly Des
 }
 
 /** The level the task asks for, over what is now a set. `presence` was seen while sealing. */
-async function verifyAll(plan: BackupPlan, sealed: readonly SealedDestination[]): Promise<BackupOutcome['destinations']> {
+async function verifyAll(run: RunRef, plan: BackupPlan, sealed: readonly SealedDestination[]): Promise<BackupOutcome['destinations']> {
   return await allEnded(sealed.map(async ({ ref, failure }) => {
     if (failure !== undefined) return { name: ref.name, setId: ref.setId, state: 'failed' as const, failure };
     try {
-      const result = await onCluster(plan.cluster, 'patient', 'verify').verifySet(ref.name, ref.setId, plan.verify, { cluster: plan.cluster, task: plan.task });
+      const result = await onCluster(plan.cluster, 'patient', 'verify').verifySet(ref.name, ref.setId, plan.verify, { cluster: plan.cluster, task: plan.task, runKey: run.runKey });
       return { name: ref.name, setId: ref.setId, state: 'sealed' as const, verified: plan.verify, damage: result.damage };
     } catch (error) {
       if (isCancellation(error)) throw error;

@@ -3,6 +3,7 @@ import * as fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Failure } from '../contracts/failure.ts';
 import type { FileToExtract } from './extractFiles.ts';
+import { fetchStretches, type PackStretch } from './fetchStretches.ts';
 import { FolderMaker } from './folderMaker.ts';
 import type { FramePool } from './framePool.ts';
 import { orderedMap } from './orderedMap.ts';
@@ -62,8 +63,12 @@ export async function extractEntries(repository: Repository, pool: FramePool, op
   const { localFile } = repository.session;
   const results = orderedMap(batchesOf(entries), batchesAtOnce, async (batch): Promise<readonly { readonly entry: IndexedEntry; readonly failure?: Failure }[]> => {
     options.signal?.throwIfAborted();
-    // Many small files, or one of some size, are one job of a thread where the packs are local files.
-    if (localFile !== undefined && batch.every((each) => isPlainFile(each) && each.length <= mostInOneJob)) return await extractOnThread(repository, pool, root, batch, folders, options);
+    // Many small files, or one of some size where the packs are local files, are one job of a thread.
+    if (batch.every((each) => isPlainFile(each) && each.length <= (localFile === undefined ? batchBytes : mostInOneJob))) {
+      const stretches = localFile === undefined ? await fetchStretches(repository, batch.flatMap((each) => each.pieces ?? []), options.signal).catch(ofDamage) : [];
+      if (stretches !== undefined) return await extractOnThread(repository, pool, root, batch, stretches, folders, options);
+    }
+    // Also where something of the batch is damaged: whose it is shows when its entries are read one by one.
     const one: { entry: IndexedEntry; failure?: Failure }[] = [];
     for (const entry of batch) {
       const failure = await extractOne(root, entry, folders, options, () => reader.read(entry.pieces ?? [], options.signal === undefined ? {} : { signal: options.signal })).then(() => undefined, ownFailure);
@@ -94,6 +99,11 @@ function ownFailure(error: unknown): Failure {
   return error;
 }
 
+function ofDamage(error: unknown): undefined {
+  if (!(error instanceof Failure) || !['E_CORRUPT', 'E_OBJECT_NOT_FOUND'].includes(error.code)) throw error;
+  return undefined;
+}
+
 function isPlainFile(entry: IndexedEntry): boolean {
   return entry.type === 'file' && entry.gap === undefined;
 }
@@ -117,15 +127,16 @@ async function* batchesOf(entries: AsyncIterable<IndexedEntry>): AsyncGenerator<
   if (batch.length > 0) yield batch;
 }
 
-async function extractOnThread(repository: Repository, pool: FramePool, root: string, batch: readonly IndexedEntry[], folders: FolderMaker, options: ExtractOptions): Promise<readonly { readonly entry: IndexedEntry; readonly failure?: Failure }[]> {
+async function extractOnThread(repository: Repository, pool: FramePool, root: string, batch: readonly IndexedEntry[], stretches: readonly PackStretch[], folders: FolderMaker, options: ExtractOptions): Promise<readonly { readonly entry: IndexedEntry; readonly failure?: Failure }[]> {
   const failures = new Map<IndexedEntry, Failure>();
   const files: FileToExtract[] = [];
   const written: IndexedEntry[] = [];
   const paths = new Map<string, string>();
-  const pathOf = (pack: string): string => {
-    const known = paths.get(pack) ?? repository.session.localFile!(packKey(pack));
-    paths.set(pack, known);
-    return known;
+  const pathOf = (pack: string): { readonly path?: string } => {
+    const path = paths.get(pack) ?? repository.session.localFile?.(packKey(pack));
+    if (path === undefined) return {};
+    paths.set(pack, path);
+    return { path };
   };
   for (const entry of batch) {
     try {
@@ -136,14 +147,14 @@ async function extractOnThread(repository: Repository, pool: FramePool, root: st
       const { mode, mtime } = modeAndTime(entry);
       files.push({
         path, partial: partialName(path), length: entry.length, mode, modifiedAt: mtime?.getTime(),
-        pieces: pieces.map(({ length, digest, pack, frameOffset, storedLength, skip }) => ({ length, digest, pack, frameOffset, storedLength, skip, path: pathOf(pack) })),
+        pieces: pieces.map(({ length, digest, pack, frameOffset, storedLength, skip }) => ({ length, digest, pack, frameOffset, storedLength, skip, ...pathOf(pack) })),
       });
       written.push(entry);
     } catch (error) {
       failures.set(entry, ownFailure(error));
     }
   }
-  for (const { item, code, message } of await pool.extract(files, options.overwrite === true, repository.keys, repository.chunkBytes)) {
+  for (const { item, code, message } of await pool.extract(files, stretches, options.overwrite === true, repository.keys, repository.chunkBytes)) {
     const entry = written[item]!;
     // A repository that went away looks like one without packs: the session tells.
     if (code === 'E_OBJECT_NOT_FOUND') for (const { pack } of entry.pieces ?? []) await repository.session.stat(packKey(pack), options.signal);

@@ -1,14 +1,15 @@
 import * as fs from 'node:fs';
 import { Failure } from '../contracts/failure.ts';
 import type { FailureCode } from '../contracts/failures.ts';
-import { FrameFile } from './checkPackFile.ts';
+import type { PackStretch } from './fetchStretches.ts';
 import type { FrameKeys } from './frame.ts';
+import { PackFrames } from './packFrames.ts';
 import { PieceReader, type PiecePlace } from './pieceReader.ts';
 
-/** A file that is to be written from packs that are files of this machine. */
+/** A file that is to be written from packs that are files of this machine, or of which the stretches needed are here. */
 export interface FileToExtract {
-  /** Its pieces in order, each with the path of its pack. */
-  readonly pieces: readonly (PiecePlace & { readonly path: string })[];
+  /** Its pieces in order, each with the path of its pack where that is a file. */
+  readonly pieces: readonly (PiecePlace & { readonly path?: string })[];
   readonly length: number;
   readonly partial: string;
   readonly path: string;
@@ -18,8 +19,8 @@ export interface FileToExtract {
 }
 
 /** Writes files one after the other; each appears under its name when all of it was checked. Returns why some did not come out, by their place. */
-export function extractFiles(files: readonly FileToExtract[], overwrite: boolean, keys: FrameKeys | undefined, chunkBytes: number): { readonly item: number; readonly code: FailureCode; readonly message: string }[] {
-  const packs = new OpenPacks(keys);
+export function extractFiles(files: readonly FileToExtract[], stretches: readonly PackStretch[], overwrite: boolean, keys: FrameKeys | undefined, chunkBytes: number): { readonly item: number; readonly code: FailureCode; readonly message: string }[] {
+  const packs = new OpenPacks(stretches, keys);
   try {
     return files.flatMap((file, item) => {
       try {
@@ -43,7 +44,7 @@ function extract(file: FileToExtract, overwrite: boolean, packs: OpenPacks, chun
   try {
     let length = 0;
     for (const piece of file.pieces) {
-      const frames = packs.at(piece.path);
+      const frames = packs.of(piece);
       const reader = new PieceReader(piece, chunkBytes);
       for (let at = piece.frameOffset; !reader.isDone;) {
         const frame = frames.open(at);
@@ -80,29 +81,46 @@ function failureOf(error: unknown, file: FileToExtract): Failure {
 
 /** The pack that was read last stays open: files in key order lie one after the other. */
 class OpenPacks {
+  readonly #stretches: readonly PackStretch[];
   readonly #keys: FrameKeys | undefined;
-  #open: { readonly path: string; readonly fd: number; readonly frames: FrameFile } | undefined;
+  #open: { readonly name: string; readonly fd?: number; readonly frames: PackFrames } | undefined;
 
-  constructor(keys: FrameKeys | undefined) {
+  constructor(stretches: readonly PackStretch[], keys: FrameKeys | undefined) {
+    this.#stretches = stretches;
     this.#keys = keys;
   }
 
-  at(path: string): FrameFile {
-    if (this.#open?.path !== path) {
+  of({ pack, path }: FileToExtract['pieces'][number]): PackFrames {
+    if (this.#open?.name !== (path ?? pack)) {
       this.close();
-      try {
-        const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
-        this.#open = { path, fd, frames: new FrameFile(fd, this.#keys) };
-      } catch (cause) {
-        const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-        throw new Failure(missing ? 'E_OBJECT_NOT_FOUND' : 'E_DESTINATION_UNREACHABLE', `a pack cannot be read: ${(cause as Error).message}`, { cause });
-      }
+      this.#open = path === undefined ? { name: pack, frames: new PackFrames(this.#readerOf(pack), this.#keys) } : { name: path, ...this.#file(path) };
     }
     return this.#open!.frames;
   }
 
   close(): void {
-    if (this.#open !== undefined) fs.closeSync(this.#open.fd);
+    if (this.#open?.fd !== undefined) fs.closeSync(this.#open.fd);
     this.#open = undefined;
+  }
+
+  #readerOf(pack: string): (into: Uint8Array, position: number) => number {
+    const mine = this.#stretches.filter((each) => each.pack === pack);
+    return (into, position) => {
+      const stretch = mine.find(({ offset, bytes }) => position >= offset && position < offset + bytes.length);
+      if (stretch === undefined) return 0;
+      const part = stretch.bytes.subarray(position - stretch.offset, position - stretch.offset + into.length);
+      into.set(part);
+      return part.length;
+    };
+  }
+
+  #file(path: string): { readonly fd: number; readonly frames: PackFrames } {
+    try {
+      const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+      return { fd, frames: new PackFrames((into, position) => fs.readSync(fd, into, 0, into.length, position), this.#keys) };
+    } catch (cause) {
+      const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+      throw new Failure(missing ? 'E_OBJECT_NOT_FOUND' : 'E_DESTINATION_UNREACHABLE', `a pack cannot be read: ${(cause as Error).message}`, { cause });
+    }
   }
 }

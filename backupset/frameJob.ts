@@ -1,5 +1,6 @@
 import type { FailureCode } from '../contracts/failures.ts';
 import type { FileToExtract } from './extractFiles.ts';
+import type { PackStretch } from './fetchStretches.ts';
 import type { FrameKeys } from './frame.ts';
 import type { PiecePlace } from './pieceReader.ts';
 
@@ -17,7 +18,7 @@ export type FrameJob =
   | { readonly job: number; readonly op: 'decode'; readonly stored: Uint8Array; readonly keys: FrameKeys | undefined }
   | { readonly job: number; readonly op: 'digest'; readonly path: string }
   | { readonly job: number; readonly op: 'checkPack'; readonly path: string; readonly pieces: readonly PiecePlace[]; readonly keys: FrameKeys | undefined; readonly chunkBytes: number }
-  | { readonly job: number; readonly op: 'extract'; readonly files: readonly FileToExtract[]; readonly overwrite: boolean; readonly keys: FrameKeys | undefined; readonly chunkBytes: number };
+  | { readonly job: number; readonly op: 'extract'; readonly files: readonly FileToExtract[]; readonly stretches: readonly PackStretch[]; readonly overwrite: boolean; readonly keys: FrameKeys | undefined; readonly chunkBytes: number };
 
 /** Result of a job. */
 export interface FrameResult {

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { Failure } from '../contracts/failure.ts';
 import type { FrameKeys } from './frame.ts';
 import type { FileToExtract } from './extractFiles.ts';
+import type { PackStretch } from './fetchStretches.ts';
 import type { PiecePlace } from './pieceReader.ts';
 import type { FileStretch, FrameAnswer, FrameJob, FrameResult } from './frameJob.ts';
 
@@ -16,8 +17,8 @@ export interface FramePool extends AsyncDisposable {
   encodeFiles(files: readonly FileStretch[], keys: readonly (FrameKeys | undefined)[], known?: string): Promise<FrameResult>;
   /** Opens the pieces of a pack that is a file of this machine, in the order they lie in it, on the thread. Returns the places of those that are wrong. */
   checkPack(path: string, pieces: readonly PiecePlace[], keys: FrameKeys | undefined, chunkBytes: number): Promise<readonly number[]>;
-  /** Writes files from packs that are files of this machine, on the thread. Returns why some did not come out, by their place. */
-  extract(files: readonly FileToExtract[], overwrite: boolean, keys: FrameKeys | undefined, chunkBytes: number): Promise<NonNullable<FrameResult['failed']>>;
+  /** Writes files from packs that are files of this machine, or from stretches of them, which it takes over, on the thread. Returns why some did not come out, by their place. */
+  extract(files: readonly FileToExtract[], stretches: readonly PackStretch[], overwrite: boolean, keys: FrameKeys | undefined, chunkBytes: number): Promise<NonNullable<FrameResult['failed']>>;
   /** SHA-256 and length of a file of this machine, read on the thread. @throws Failure E_INTERNAL with the system's error when it cannot be read */
   digest(path: string): Promise<{ readonly sha256: string; readonly length: number }>;
   /** Opens exactly one frame and checks it. @throws Failure E_CORRUPT, E_FORMAT, E_KEY */
@@ -86,8 +87,8 @@ class ThreadPool implements FramePool {
     return (await this.#run({ job: this.#next++, op: 'checkPack', path, pieces, keys: bare(keys), chunkBytes }, [])).wrong ?? [];
   }
 
-  async extract(files: readonly FileToExtract[], overwrite: boolean, keys: FrameKeys | undefined, chunkBytes: number): Promise<NonNullable<FrameResult['failed']>> {
-    return (await this.#run({ job: this.#next++, op: 'extract', files, overwrite, keys: bare(keys), chunkBytes }, [])).failed ?? [];
+  async extract(files: readonly FileToExtract[], stretches: readonly PackStretch[], overwrite: boolean, keys: FrameKeys | undefined, chunkBytes: number): Promise<NonNullable<FrameResult['failed']>> {
+    return (await this.#run({ job: this.#next++, op: 'extract', files, stretches, overwrite, keys: bare(keys), chunkBytes }, stretches.map((each) => each.bytes.buffer))).failed ?? [];
   }
 
   async digest(path: string): Promise<{ readonly sha256: string; readonly length: number }> {

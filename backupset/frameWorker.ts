@@ -29,7 +29,7 @@ function perform(job: FrameJob, transfer: ArrayBuffer[]): FrameResult {
     case 'encodeFiles': return encodeFiles(job, transfer);
     case 'decode': return decode(job, transfer);
     case 'checkPack': return { rawDigest: '', itemDigests: [], frames: [], length: 0, wrong: checkPackFile(job.path, job.pieces, job.keys, job.chunkBytes) };
-    case 'extract': return { rawDigest: '', itemDigests: [], frames: [], length: 0, failed: extractFiles(job.files, job.overwrite, job.keys, job.chunkBytes) };
+    case 'extract': return { rawDigest: '', itemDigests: [], frames: [], length: 0, failed: extractFiles(job.files, job.stretches, job.overwrite, job.keys, job.chunkBytes) };
     case 'digest': {
       const { sha256, length } = digestFile(job.path);
       return { rawDigest: sha256, itemDigests: [], frames: [], length };

@@ -21,6 +21,7 @@ const usage = `npm run bench -- [options]
   --only pipeline|cluster|destinations|scale   one part; repeatable (default: all)
   --corpus large|small|FOLDER     repeatable (default: large and small)
   --peers a,b                     of tar+zstd, restic, borg, rclone, cp; none for no peers (default: all); not of destinations
+  --destinations a,b              of SFTP, NFS, CIFS, OBS (default: all)
   --runs N                        samples of each (default 3)
   --scale standard|small          small: a quick trial
   --entries N                     entries of the part scale (default 1000000)
@@ -29,7 +30,7 @@ const usage = `npm run bench -- [options]
 `;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values } = parseArgs({ options: {
-  only: { type: 'string', multiple: true }, corpus: { type: 'string', multiple: true }, peers: { type: 'string' }, runs: { type: 'string', default: '3' }, scale: { type: 'string', default: 'standard' },
+  only: { type: 'string', multiple: true }, corpus: { type: 'string', multiple: true }, peers: { type: 'string' }, destinations: { type: 'string' }, runs: { type: 'string', default: '3' }, scale: { type: 'string', default: 'standard' },
   entries: { type: 'string', default: '1000000' }, state: { type: 'string', default: join(root, '.bench') }, output: { type: 'string', default: 'markdown' }, help: { type: 'boolean', default: false },
 } });
 const scale = scales[values.scale as 'standard' | 'small'];
@@ -55,6 +56,12 @@ if (unknown.length > 0) {
   process.stderr.write(`there is no peer ${unknown.join(', ')}\n${usage}`);
   process.exit(2);
 }
+const chosen = values.destinations?.split(',');
+const strange = (chosen ?? []).filter((type) => !measuredDestinations.some((each) => each.type === type));
+if (strange.length > 0) {
+  process.stderr.write(`no destination ${strange.join(', ')} is measured\n${usage}`);
+  process.exit(2);
+}
 const usesPeers = parts.includes('pipeline') || parts.includes('cluster');
 const missing: { readonly name: string; readonly missing?: string }[] = usesPeers ? peers.filter((each) => each.missing !== undefined) : [];
 if (parts.includes('cluster') && !hasDistCpIn(toolsFolder)) missing.push({ name: 'DistCp', missing: 'set-up could not bring it (mvn)' });
@@ -69,7 +76,7 @@ const corporaOf = (): readonly Corpus[] => (values.corpus ?? ['large', 'small'])
 if (parts.includes('pipeline')) await withSubject((subject) => pipeline({ ...common, corpora: corporaOf(), subject }));
 
 if (parts.includes('cluster')) await withSubject((subject) => cluster({ ...common, toolsFolder, scale: values.scale as 'standard' | 'small', subject }));
-if (parts.includes('destinations')) await withSubject((subject) => destinations({ ...common, toolsFolder, corpora: corporaOf(), destinations: measuredDestinations, subject }));
+if (parts.includes('destinations')) await withSubject((subject) => destinations({ ...common, toolsFolder, corpora: corporaOf(), destinations: measuredDestinations.filter(({ type }) => chosen?.includes(type) ?? true), subject }));
 if (parts.includes('scale')) await withSubject((subject) => measureScale({ ...common, entries: Number(values.entries), subject }));
 
 const about = [

@@ -4,8 +4,10 @@ import { Failure } from '../contracts/failure.ts';
 import type { PutExpectation, StorageSession } from '../storage/storageDriver.ts';
 import { canonicalJson } from './canonicalJson.ts';
 
-/** The major version of everything this product writes; see the change list in docs/format.md. */
+/** The major version of everything this product writes but what has to do with an overlay; see the change list in docs/format.md. */
 export const formatVersion = 1;
+/** Of tables with an overlay and of overlay shards: a reader that does not know them must not take the base for the whole. */
+export const overlayVersion = 2;
 
 /** Lower-case hex SHA-256. */
 export const digestSchema = z.string().regex(/^[0-9a-f]{64}$/);
@@ -28,8 +30,12 @@ export async function readObject(session: StorageSession, key: string, maxBytes:
   return Buffer.concat(parts, length);
 }
 
-/** Checks text against a schema. @throws Failure E_FORMAT for another major version, E_CORRUPT for anything else that is wrong. */
-export function parseJson<T>(text: string | Uint8Array, schema: z.ZodType<T>, name: string): T {
+/**
+ * Checks text against a schema.
+ * @param readable major versions that the schema knows
+ * @throws Failure E_FORMAT for another one, E_CORRUPT for anything else that is wrong.
+ */
+export function parseJson<T>(text: string | Uint8Array, schema: z.ZodType<T>, name: string, readable: readonly number[] = [formatVersion]): T {
   let value: unknown;
   try {
     value = JSON.parse(typeof text === 'string' ? text : new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(text));
@@ -37,7 +43,7 @@ export function parseJson<T>(text: string | Uint8Array, schema: z.ZodType<T>, na
     throw new Failure('E_CORRUPT', `${name} is not JSON`, { cause });
   }
   const version = versioned.safeParse(value);
-  if (version.success && version.data.formatVersion !== formatVersion) throw new Failure('E_FORMAT', `${name} has format version ${version.data.formatVersion}; this product reads version ${formatVersion}`);
+  if (version.success && !readable.includes(version.data.formatVersion)) throw new Failure('E_FORMAT', `${name} has format version ${version.data.formatVersion}; this product reads version ${readable.join(' and ')}`);
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw new Failure('E_CORRUPT', `${name} does not have the form of docs/format.md: ${z.prettifyError(parsed.error).slice(0, 500)}`);
   return parsed.data;

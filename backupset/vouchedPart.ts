@@ -1,9 +1,11 @@
 import { Failure } from '../contracts/failure.ts';
 import type { FramePool } from './framePool.ts';
-import { readShardPacks, readTable, type TableRef } from './indexFormat.ts';
+import { readShardPacks, readTable, type Table, type TableRef } from './indexFormat.ts';
+import type { OverlayLine } from './overlayLine.ts';
 import type { IndexedEntry, Piece } from './piece.ts';
 import { openIndex, type SourceIndex } from './readIndex.ts';
 import type { Repository } from './repository.ts';
+import type { ShardCache } from './shardCache.ts';
 
 /**
  * What the verification of a set answers for in the set that follows it, for one source: the shards that both have, and the packs and pieces of
@@ -22,26 +24,24 @@ export class VouchedPart {
 
   /**
    * @param before the table of the verified set
-   * @param now shards of the set that follows it
+   * @param now that of the set that follows it
+   * @param cache with shards of that one
    * @param content whether pieces will be asked for
    * @returns `undefined` where the index of the verified set is not what it was
    */
-  static async open(repository: Repository, pool: FramePool, before: TableRef, now: readonly (readonly [string, number])[], content: boolean, signal: AbortSignal | undefined): Promise<VouchedPart | undefined> {
-    try {
-      return await VouchedPart.#read(repository, pool, before, now, content, signal);
-    } catch (error) {
-      if (error instanceof Failure && ['E_CORRUPT', 'E_OBJECT_NOT_FOUND', 'E_FORMAT'].includes(error.code)) return undefined;
-      throw error;
-    }
+  static async open(repository: Repository, pool: FramePool, before: TableRef, now: Table, cache: ShardCache, content: boolean, signal: AbortSignal | undefined): Promise<VouchedPart | undefined> {
+    return await unlessDamaged(() => VouchedPart.#read(repository, pool, before, now, cache, content, signal));
   }
 
-  static async #read(repository: Repository, pool: FramePool, before: TableRef, now: readonly (readonly [string, number])[], content: boolean, signal: AbortSignal | undefined): Promise<VouchedPart> {
-    const kept = new Set(now.map(([digest]) => digest));
-    const { shards } = await readTable(repository, pool, before, signal);
-    const part = new VouchedPart(new Set(shards.map(([digest]) => digest).filter((digest) => kept.has(digest))), content ? await openIndex(repository, pool, before) : undefined);
-    for (const [digest, length] of shards) {
-      if (kept.has(digest)) continue;
-      for (const [pack] of await readShardPacks(repository, pool, { digest, length }, signal)) part.#packs.add(pack);
+  static async #read(repository: Repository, pool: FramePool, before: TableRef, now: Table, cache: ShardCache, content: boolean, signal: AbortSignal | undefined): Promise<VouchedPart> {
+    const kept = new Set([...now.shards, ...now.overlay].map(({ digest }) => digest));
+    const { shards, overlay } = await readTable(repository, pool, before, signal);
+    const part = new VouchedPart(new Set([...shards, ...overlay].map(({ digest }) => digest).filter((digest) => kept.has(digest))), content ? await openIndex(repository, pool, before, cache) : undefined);
+    for (const [kind, refs] of [['shard', shards], ['overlay', overlay]] as const) {
+      for (const ref of refs) {
+        if (kept.has(ref.digest)) continue;
+        for (const [pack] of await readShardPacks(repository, pool, ref, kind, signal)) part.#packs.add(pack);
+      }
     }
     return part;
   }
@@ -54,10 +54,25 @@ export class VouchedPart {
     return this.#packs.has(digest);
   }
 
+  /** What the overlay of the set before said of this key. */
+  async overlayLine(key: string): Promise<OverlayLine | undefined> {
+    return await unlessDamaged(() => this.#before?.overlayLine(key));
+  }
+
   /** Whether the entry was there before with just these pieces. Cheap for entries in order. */
   async hasPieces(entry: IndexedEntry): Promise<boolean> {
-    const before = (await this.#before?.find(entry.key))?.pieces ?? [];
+    const before = (await unlessDamaged(() => this.#before?.find(entry.key)))?.pieces ?? [];
     return before.length === (entry.pieces?.length ?? 0) && before.every((each, index) => isSame(each, entry.pieces![index]!));
+  }
+}
+
+/** What is damaged answers for nothing. */
+async function unlessDamaged<T>(look: () => Promise<T | undefined> | undefined): Promise<T | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    if (error instanceof Failure && ['E_CORRUPT', 'E_OBJECT_NOT_FOUND', 'E_FORMAT'].includes(error.code)) return undefined;
+    throw error;
   }
 }
 

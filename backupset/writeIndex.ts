@@ -1,19 +1,19 @@
-import { hash } from 'node:crypto';
-import { compareKeys } from '../contracts/compareKeys.ts';
-import { Failure } from '../contracts/failure.ts';
-import { isBelow } from '../contracts/isBelow.ts';
+import { countNames, noEntries, type EntryCounts } from './entryCounts.ts';
 import type { FramePool } from './framePool.ts';
-import { countEntry, countNames, noEntries, type EntryCounts } from './entryCounts.ts';
-import { formatEntry, rootOf, writeTwoFrames, type ShardSummary, type TableRef } from './indexFormat.ts';
-import { formatVersion } from './jsonObject.ts';
+import { indexChanges } from './indexChanges.ts';
+import { rootOf, writeTwoFrames, type OverlaySummary, type ShardSummary, type TableRef } from './indexFormat.ts';
+import { IndexMerge } from './indexMerge.ts';
+import { formatVersion, overlayVersion } from './jsonObject.ts';
+import { orderedMap } from './orderedMap.ts';
+import { Peek } from './peek.ts';
 import type { IndexedEntry } from './piece.ts';
 import { openIndex, type SourceIndex } from './readIndex.ts';
 import type { Repository } from './repository.ts';
+import { baseForm } from './shardForm.ts';
+import { ShardWriter, type ShardTarget } from './shardWriter.ts';
 
-const mostEntries = 4096;
-const mostLineBytes = 4 << 20;
-/** Shards on their way to the destination at once. */
-const writesAtOnce = 4;
+/** Stretches whose shards are read ahead. */
+const stretchesAhead = 6;
 
 export interface IndexInput {
   readonly parent?: TableRef;
@@ -29,189 +29,73 @@ export interface IndexInput {
 export interface WrittenIndex extends Readonly<EntryCounts> {
   readonly table: TableRef;
   readonly root: string;
+  /** Of the base and of the overlay. */
   readonly shardsNew: number;
   readonly shardsReused: number;
 }
 
+interface Shards {
+  readonly shards: readonly ShardSummary[];
+  readonly overlay: readonly OverlaySummary[];
+  readonly new: number;
+  readonly reused: number;
+}
+
 /**
- * Merges changes into the parent's index. Shards without a change are taken over unread, and the result is byte for byte what writing all
- * entries anew would give.
+ * Merges changes into the parent's index: few of them in the stretch of a shard go into the overlay, many rewrite the shard. What has no change is
+ * taken over unread. Without a parent there is no overlay. The same changes to the same parent make the same objects.
+ * @throws Failure E_CORRUPT, E_OBJECT_NOT_FOUND when a shard of the parent that has changes cannot be read; E_INTERNAL for keys that are not in order
  */
 export async function writeIndex(repository: Repository, pool: FramePool, input: IndexInput): Promise<WrittenIndex> {
-  const bad = input.bad ?? new Set<string>();
+  const target: ShardTarget = { repository, pool, bad: input.bad ?? new Set(), signal: input.signal };
   const parent = input.parent === undefined ? undefined : await openIndex(repository, pool, input.parent);
   const removed = await Peek.of(input.removed, (key) => key);
   const puts = await Peek.of(input.puts, (entry) => entry.key);
-  const writer = new ShardWriter(repository, pool, bad, input.signal);
+  const written = parent === undefined || parent.shards().length === 0 ? await writeAll(puts, target) : await mergeInto(parent, removed, puts, target);
+  return { ...(await writeTable(written, target)), shardsNew: written.new, shardsReused: written.reused };
+}
+
+async function writeAll(puts: Peek<IndexedEntry>, target: ShardTarget): Promise<Shards> {
+  const writer = new ShardWriter(target, baseForm);
   try {
-    await merge(parent, puts, removed, writer, input.signal);
-    return await writer.finish();
+    while (puts.head !== undefined) await writer.add(await puts.take());
+    return { shards: await writer.finish(), overlay: [], ...writer.shards };
   } finally {
     await writer.ended();
   }
 }
 
-/** Hands the writer every entry that is there afterwards, in order, and shards without a change as they are. */
-async function merge(parent: SourceIndex | undefined, puts: Peek<IndexedEntry>, removed: Peek<string>, writer: ShardWriter, signal: AbortSignal | undefined): Promise<void> {
-  const shards = parent?.shards() ?? [];
-  let gone: string | undefined;
-  for (let position = 0; position < shards.length; position++) {
-    const shard = shards[position]!;
-    signal?.throwIfAborted();
-    // New entries before the shard.
-    while (puts.head !== undefined && compareKeys(puts.head.key, shard.first) < 0) await writer.add(await puts.take());
-    gone = await skipRemovals(removed, gone, shard.first);
-    const isHit = (puts.head !== undefined && compareKeys(puts.head.key, shard.last) <= 0) || (gone !== undefined && isBelow(shard.first, gone)) || (removed.head !== undefined && compareKeys(removed.head, shard.last) <= 0);
-    // A shard that ended only because the index ended must be cut anew when something follows it.
-    const isOpenEnded = position === shards.length - 1 && puts.head !== undefined;
-    if (!isHit && !isOpenEnded && writer.isEmpty) {
-      await writer.reuse(shard);
-      continue;
+async function mergeInto(parent: SourceIndex, removed: Peek<string>, puts: Peek<IndexedEntry>, target: ShardTarget): Promise<Shards> {
+  const merge = new IndexMerge(parent, target);
+  try {
+    const stretches = orderedMap(indexChanges(removed, puts, parent.positionOf), stretchesAhead, async (changes) => ({ ...changes, ...(await merge.prepare(changes)) }));
+    for await (const stretch of stretches) {
+      target.signal?.throwIfAborted();
+      await merge.apply(stretch);
     }
-    for (const entry of await parent!.load(position, signal)) {
-      while (puts.head !== undefined && compareKeys(puts.head.key, entry.key) < 0) await writer.add(await puts.take());
-      gone = await skipRemovals(removed, gone, entry.key);
-      if (puts.head?.key === entry.key) await writer.add(await puts.take());
-      else if (gone === undefined || !isBelow(entry.key, gone)) await writer.add(entry);
-    }
-  }
-  while (puts.head !== undefined) await writer.add(await puts.take());
-}
-
-/** The removal that may cover `key`: the one before it, unless an earlier one covers more. */
-async function skipRemovals(removed: Peek<string>, gone: string | undefined, key: string): Promise<string | undefined> {
-  while (removed.head !== undefined && compareKeys(removed.head, key) <= 0) {
-    const next = await removed.take();
-    if (gone === undefined || !isBelow(next, gone)) gone = next;
-  }
-  return gone;
-}
-
-/** A sorted stream with its next item in view. */
-class Peek<T> {
-  head: T | undefined;
-  readonly #items: AsyncIterator<T> | Iterator<T>;
-  readonly #keyOf: (item: T) => string;
-
-  private constructor(items: AsyncIterable<T> | Iterable<T>, keyOf: (item: T) => string) {
-    this.#items = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
-    this.#keyOf = keyOf;
-  }
-
-  static async of<T>(items: AsyncIterable<T> | Iterable<T>, keyOf: (item: T) => string): Promise<Peek<T>> {
-    const peek = new Peek(items, keyOf);
-    peek.head = await peek.#next();
-    return peek;
-  }
-
-  async take(): Promise<T> {
-    const taken = this.head!;
-    this.head = await this.#next();
-    if (this.head !== undefined && compareKeys(this.#keyOf(taken), this.#keyOf(this.head)) >= 0) throw new Failure('E_INTERNAL', `keys are not in order: ${this.#keyOf(this.head)} comes after ${this.#keyOf(taken)}`);
-    return taken;
-  }
-
-  async #next(): Promise<T | undefined> {
-    const { done, value } = await this.#items.next();
-    return done === true ? undefined : value;
+    return await merge.finish();
+  } finally {
+    await merge.ended();
   }
 }
 
-/** Cuts entries into shards and stores them. */
-class ShardWriter {
-  readonly #repository: Repository;
-  readonly #pool: FramePool;
-  readonly #bad: ReadonlySet<string>;
-  readonly #signal: AbortSignal | undefined;
-  readonly #done: ShardSummary[] = [];
-  #lines: string[] = [];
-  #lineBytes = 0;
-  #packs = new Map<string, { readonly place: number; readonly length: number }>();
-  #sum = { first: '', last: '', ...noEntries() };
-  readonly #writes: Promise<void>[] = [];
-  #new = 0;
-  #reused = 0;
-
-  constructor(repository: Repository, pool: FramePool, bad: ReadonlySet<string>, signal: AbortSignal | undefined) {
-    this.#repository = repository;
-    this.#pool = pool;
-    this.#bad = bad;
-    this.#signal = signal;
-  }
-
-  get isEmpty(): boolean {
-    return this.#lines.length === 0;
-  }
-
-  async add(entry: IndexedEntry): Promise<void> {
-    const line = formatEntry(entry, (pack, length) => this.#place(pack, length));
-    const sum = this.#sum;
-    if (sum.entries === 0) sum.first = entry.key;
-    sum.last = entry.key;
-    countEntry(sum, entry);
-    this.#lines.push(line);
-    this.#lineBytes += Buffer.byteLength(line);
-    if (isCutAfter(entry.key) || this.#lines.length >= mostEntries || this.#lineBytes >= mostLineBytes) await this.#cut();
-  }
-
-  async reuse(shard: ShardSummary): Promise<void> {
-    this.#done.push(shard);
-    this.#reused += 1;
-  }
-
-  /** Nothing is on its way any more, whatever became of it. */
-  async ended(): Promise<void> {
-    await Promise.allSettled(this.#writes);
-  }
-
-  async finish(): Promise<WrittenIndex> {
-    if (!this.isEmpty) await this.#cut();
-    await Promise.all(this.#writes);
-    const lines = this.#done.map(({ first, last, entries, files, directories, symlinks, gaps, bytes }) => `${JSON.stringify({ first, last, entries, files, directories, symlinks, gaps, bytes })}\n`);
-    const { digest, length } = await writeTwoFrames(this.#repository, this.#pool, { formatVersion, kind: 'table', shards: this.#done.map((each) => [each.digest, each.length]) }, lines.join(''), this.#bad, this.#signal);
-    const totals = noEntries();
-    for (const each of this.#done) for (const name of countNames) totals[name] += each[name];
-    return {
-      table: { digest, length }, root: rootOf(this.#done.map((each) => each.digest)),
-      ...totals,
-      shardsNew: this.#new, shardsReused: this.#reused,
-    };
-  }
-
-  #place(pack: string, length: number): number {
-    const known = this.#packs.get(pack);
-    if (known !== undefined) {
-      if (known.length !== length) throw new Failure('E_INTERNAL', `pack ${pack} is said to have ${known.length} and ${length} bytes`);
-      return known.place;
-    }
-    const place = this.#packs.size;
-    this.#packs.set(pack, { place, length });
-    return place;
-  }
-
-  async #cut(): Promise<void> {
-    const clear = { formatVersion, kind: 'shard', packs: [...this.#packs].map(([pack, { length }]) => [pack, length]) };
-    const place = this.#done.length;
-    const sum = this.#sum;
-    // Its place is kept; digest and length follow.
-    this.#done.push({ digest: '', length: 0, ...sum });
-    const write = writeTwoFrames(this.#repository, this.#pool, clear, this.#lines.join(''), this.#bad, this.#signal).then(({ isNew, digest, length }) => {
-      this.#done[place] = { digest, length, ...sum };
-      if (isNew) this.#new += 1;
-      else this.#reused += 1;
-    });
-    // A failure is thrown when it is waited for.
-    write.catch(() => undefined);
-    this.#writes.push(write);
-    if (this.#writes.length > writesAtOnce) await this.#writes.shift();
-    this.#lines = [];
-    this.#lineBytes = 0;
-    this.#packs = new Map();
-    this.#sum = { first: '', last: '', ...noEntries() };
-  }
+async function writeTable({ shards, overlay }: Shards, { repository, pool, bad, signal }: ShardTarget): Promise<Omit<WrittenIndex, 'shardsNew' | 'shardsReused'>> {
+  const refs = (items: readonly TableRef[]): (readonly [string, number])[] => items.map(({ digest, length }) => [digest, length]);
+  const lines = [
+    ...shards.map(({ first, last, entries, files, directories, symlinks, gaps, bytes }) => ({ first, last, entries, files, directories, symlinks, gaps, bytes })),
+    ...overlay.map(({ first, last, lines: count, live, covered }) => ({ first, last, lines: count, live, covered })),
+  ];
+  const clear = overlay.length === 0 ? { formatVersion, kind: 'table', shards: refs(shards) } : { formatVersion: overlayVersion, kind: 'table', shards: refs(shards), overlay: refs(overlay) };
+  const { digest, length } = await writeTwoFrames(repository, pool, clear, lines.map((line) => `${JSON.stringify(line)}\n`).join(''), bad, signal);
+  return { table: { digest, length }, root: rootOf([...shards, ...overlay].map((each) => each.digest)), ...totalsOf(shards, overlay) };
 }
 
-/** One key in 1,024 ends a shard: the first 10 bits of its SHA-256 are zero. */
-export function isCutAfter(key: string): boolean {
-  return hash('sha256', key, 'buffer').readUInt16BE(0) < 64;
+/** Counts of all entries. */
+function totalsOf(shards: readonly ShardSummary[], overlay: readonly OverlaySummary[]): EntryCounts {
+  const totals = noEntries();
+  for (const name of countNames) {
+    for (const each of shards) totals[name] += each[name];
+    for (const { live, covered } of overlay) totals[name] += live[name] - covered[name];
+  }
+  return totals;
 }

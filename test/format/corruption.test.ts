@@ -7,7 +7,7 @@ import { extractEntries } from '../../backupset/extractEntries.ts';
 import { createFramePool, type FramePool } from '../../backupset/framePool.ts';
 import { openRepository, openRepositoryKeyless } from '../../backupset/repository.ts';
 import { verifySet } from '../../backupset/verifySet.ts';
-import { openSample, rawKey, sampleContents, sealSample } from './sampleSet.ts';
+import { openSample, rawKey, sampleContents, sealOverSample, sealSample } from './sampleSet.ts';
 
 let pool: FramePool;
 beforeAll(() => { pool = createFramePool({ threads: 1 }); });
@@ -33,19 +33,21 @@ function flip(bytes: Buffer, at: number): Buffer {
   return copy;
 }
 
-describe.each([['plain', undefined], ['encrypted', rawKey]] as const)('%s', (_, key) => {
+describe.each([['plain', undefined], ['encrypted, with an overlay', rawKey]] as const)('%s', (_, key) => {
   test('every object kind, every fault: found, and nothing wrong comes out', { timeout: 120_000 }, async () => {
     await using sample = await openSample(key);
     const { repository, session, folder } = sample;
     const contents = sampleContents();
-    await sealSample(repository, pool, 'A', contents);
+    if (key === undefined) await sealSample(repository, pool, 'A', contents);
+    else await sealOverSample(repository, pool, 'A', contents);
     await sealSample(repository, pool, 'B', new Map([...contents].map(([name, bytes]) => [`${name}-b`, bytes?.length === 0 ? bytes : bytes && new Uint8Array(Buffer.concat([bytes, Buffer.from('b')]))])));
     expect((await verifySet(repository, pool, 'A', 'content')).damage).toEqual([]);
     const keys = (await Array.fromAsync(session.list(''))).map((each) => each.key);
     const bodies = new Map(await Promise.all(keys.map(async (each): Promise<[string, Buffer]> => [each, await readFile(join(folder, each))])));
     const own = await objectsOf(sample, 'A');
-    const kinds = new Map(own.map((each) => [each.replace(/[0-9a-f]{64}/, '*').replace(/\/[0-9a-f]{2}\//, '/'), 0]));
-    expect([...kinds.keys()].some((each) => each.startsWith('packs'))).toBe(true);
+    expect(own.some((each) => each.startsWith('packs/'))).toBe(true);
+    // A table and a shard; the overlay.
+    expect(own.filter((each) => each.startsWith('index/'))).toHaveLength(key === undefined ? 2 : 3);
     const missed: string[] = [];
     for (const object of own) {
       for (const [name, fault] of Object.entries(faults)) {
@@ -109,16 +111,19 @@ describe.each([['plain', undefined], ['encrypted', rawKey]] as const)('%s', (_, 
 /** Objects that prove the set: its folder and what its index names. */
 async function objectsOf({ repository }: Awaited<ReturnType<typeof openSample>>, setId: string): Promise<string[]> {
   const { readManifest } = await import('../../backupset/readManifest.ts');
-  const { readShard, readTable } = await import('../../backupset/indexFormat.ts');
+  const { readShardPacks, readTable } = await import('../../backupset/indexFormat.ts');
   const { indexKey, packKey } = await import('../../backupset/packKey.ts');
   const manifest = await readManifest(repository, setId);
   const objects = new Set<string>();
   for await (const { key } of repository.session.list(`sets/c1/nightly/${setId}/`)) objects.add(key);
   for (const { table } of manifest.sources) {
     objects.add(indexKey(table.digest));
-    for (const [digest, length] of (await readTable(repository, pool, table)).shards) {
-      objects.add(indexKey(digest));
-      for (const [pack] of (await readShard(repository, pool, { digest, length })).packs) objects.add(packKey(pack));
+    const { shards, overlay } = await readTable(repository, pool, table);
+    for (const [kind, refs] of [['shard', shards], ['overlay', overlay]] as const) {
+      for (const ref of refs) {
+        objects.add(indexKey(ref.digest));
+        for (const [pack] of await readShardPacks(repository, pool, ref, kind)) objects.add(packKey(pack));
+      }
     }
   }
   return [...objects];

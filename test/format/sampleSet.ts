@@ -11,7 +11,7 @@ import { readManifest } from '../../backupset/readManifest.ts';
 import { createRepository, type Repository, type RepositoryKey } from '../../backupset/repository.ts';
 import { sealSet } from '../../backupset/sealSet.ts';
 import { writeSourceDescription } from '../../backupset/sourceDescription.ts';
-import { writeIndex } from '../../backupset/writeIndex.ts';
+import { writeIndex, type IndexInput, type WrittenIndex } from '../../backupset/writeIndex.ts';
 import { compareKeys } from '../../contracts/compareKeys.ts';
 import { localDir } from '../../storage/localDir.ts';
 import type { StorageSession } from '../../storage/storageDriver.ts';
@@ -121,13 +121,27 @@ export const sampleContents = (): Map<string, Uint8Array | undefined> => new Map
 
 /** A sealed set of one source; with a parent: an increment of what is new. */
 export async function sealSample(repository: Repository, pool: FramePool, setId: string, contents: ReadonlyMap<string, Uint8Array | undefined>, parentSetId?: string): Promise<IndexedEntry[]> {
+  const puts = await packContents(repository, pool, contents);
+  await sealChanges(repository, pool, setId, { removed: [], puts }, parentSetId);
+  return puts;
+}
+
+/** The same of entries that were packed, and with removals. */
+export async function sealChanges(repository: Repository, pool: FramePool, setId: string, changes: Omit<IndexInput, 'parent'>, parentSetId?: string): Promise<WrittenIndex> {
   const set = { cluster: 'c1', task: 'nightly', setId };
   const run = { runId: `run-${setId}`, recoveryPoint: '2026-01-01T00:00:00Z', productVersion: '0.1.0' };
   await beginSet(repository, { ...set, ...run });
-  const entries = await packContents(repository, pool, contents);
   const parent = parentSetId === undefined ? undefined : (await readManifest(repository, parentSetId)).sources[0]!;
-  const { shardsNew, shardsReused: _, ...index } = await writeIndex(repository, pool, { ...(parent === undefined ? {} : { parent: parent.table }), removed: [], puts: entries });
+  const written = await writeIndex(repository, pool, { ...changes, ...(parent === undefined ? {} : { parent: parent.table }) });
+  const { shardsNew, shardsReused: _, ...index } = written;
   const description = await writeSourceDescription(repository, set, 'hdfs', 'hacluster', { version: '3.5.0', inventory: {}, warnings: [], openKeys: [], handle: { name: 'h', takenAt: run.recoveryPoint, data: {} }, selection: null, incrementsSinceFull: 0 });
   await sealSet(repository, { ...set, ...run, partial: false, sources: [{ source: 'hdfs', instance: 'hacluster', kind: parent === undefined ? 'full' : 'incremental', recoveryPoint: run.recoveryPoint, parentSetId: parentSetId ?? null, ...index, storedBytes: 0, packsNew: shardsNew, description }] });
-  return entries;
+  return written;
+}
+
+/** A sealed set with these contents, as an increment that is laid over all of its parent: an entry is another one, and one is gone. No byte of a pack is only of what is gone. */
+export async function sealOverSample(repository: Repository, pool: FramePool, setId: string, contents: ReadonlyMap<string, Uint8Array | undefined>): Promise<void> {
+  await sealSample(repository, pool, `${setId}-parent`, new Map([...contents, ['/data/gone', undefined], ['/data/zeros', undefined]]));
+  const puts = await packContents(repository, pool, new Map([['/data/zeros', contents.get('/data/zeros')]]));
+  await sealChanges(repository, pool, setId, { removed: ['/data/gone'], puts }, `${setId}-parent`);
 }

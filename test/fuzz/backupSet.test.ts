@@ -15,8 +15,9 @@ import { readProofs, writeProof } from '../../backupset/proofs.ts';
 import { authenticate, readManifest, type Manifest } from '../../backupset/readManifest.ts';
 import { openRepository } from '../../backupset/repository.ts';
 import { verifySet } from '../../backupset/verifySet.ts';
+import { writeIndex } from '../../backupset/writeIndex.ts';
 import { Failure } from '../../contracts/failure.ts';
-import { noise, openSample, rawKey, sampleContents, sealSample } from '../format/sampleSet.ts';
+import { noise, openSample, rawKey, sampleContents, sealOverSample, sealSample } from '../format/sampleSet.ts';
 import { fuzz, mutatedBytes, mutatedJson } from './mutate.ts';
 
 // What gets past every digest: a forger in a plain repository, or a defect of another writer. It must end in a clear error or in the right bytes.
@@ -65,28 +66,34 @@ test('a manifest with a valid authentication and a wrong form is refused or read
   }), { ...fuzz, numRuns: Math.ceil(fuzz.numRuns / 2) });
 });
 
-test('an index with valid digests and a wrong form gives wrong bytes to nobody', { timeout: 120_000 }, async () => {
+test.each([['', sealSample], [', with an overlay', sealOverSample]] as const)('an index with valid digests and a wrong form gives wrong bytes to nobody%s', { timeout: 120_000 }, async (_, seal) => {
   await using sample = await openSample();
   const { repository, session } = sample;
   const contents = sampleContents();
-  await sealSample(repository, pool, 'A', contents);
+  await seal(repository, pool, 'A', contents);
   const key = manifestKey({ cluster: 'c1', task: 'nightly', setId: 'A' });
   const manifest = JSON.parse((await readFile(join(sample.folder, key))).toString()) as Manifest;
-  const table = manifest.sources[0]!.table;
-  const { shards, summaries } = await readTable(repository, pool, table);
-  const first = await readShard(repository, pool, { digest: shards[0]![0], length: shards[0]![1] });
-  const shard = { clear: { formatVersion: 1, kind: 'shard', packs: first.packs }, lines: first.lines!.map((line) => JSON.parse(line) as unknown) };
-  const text = (lines: readonly unknown[]) => lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+  const { shards, overlay, summaries } = await readTable(repository, pool, manifest.sources[0]!.table);
+  type Forgeable = { clear: object; lines: unknown[] };
+  const refs = (items: readonly TableRef[]) => items.map(({ digest, length }): [string, number] => [digest, length]);
+  const shardOf = async (ref: TableRef, kind: 'shard' | 'overlay'): Promise<Forgeable> => {
+    const lines = await readShard(repository, pool, ref, kind);
+    return { clear: { formatVersion: kind === 'shard' ? 1 : 2, kind, packs: lines.packs }, lines: lines.all().map((line) => JSON.parse(line) as unknown) };
+  };
+  const tableOf = (base: readonly TableRef[], over: readonly TableRef[]): Forgeable => ({
+    clear: over.length === 0 ? { formatVersion: 1, kind: 'table', shards: refs(base) } : { formatVersion: 2, kind: 'table', shards: refs(base), overlay: refs(over) },
+    lines: [...summaries!.shards, ...summaries!.overlay].map(({ digest: _digest, length: _length, ...rest }) => rest),
+  });
+  const objects = { shard: await shardOf(shards[0]!, 'shard'), table: tableOf(shards, overlay), ...(overlay.length === 0 ? {} : { overlay: await shardOf(overlay[0]!, 'overlay') }) };
+  const forgery = fc.oneof(...Object.entries(objects).map(([kind, object]) => mutatedJson(object).map((changed) => ({ kind, changed: changed as Forgeable | null }))));
 
-  await fc.assert(fc.asyncProperty(mutatedJson(shard), mutatedJson({ clear: { formatVersion: 1, kind: 'table', shards }, lines: summaries!.map(({ digest: _, length: _length, ...rest }) => rest) }), fc.boolean(), async (newShard, newTable, forgeTable) => {
-    const forgedShard = newShard as typeof shard;
-    if (!Array.isArray(forgedShard?.lines) || typeof forgedShard.clear !== 'object' || forgedShard.clear === null) return;
-    const written = await writeTwoFrames(repository, pool, forgedShard.clear, text(forgedShard.lines), new Set());
-    const refs = shards.map(([digest, length], position): [string, number] => (position === 0 ? [written.digest, written.length] : [digest, length]));
-    const tableOf = forgeTable ? (newTable as { clear: object; lines: unknown[] }) : { clear: { formatVersion: 1, kind: 'table', shards: refs }, lines: summaries!.map(({ digest: _, length: _length, ...rest }) => rest) };
-    if (!Array.isArray(tableOf?.lines) || typeof tableOf.clear !== 'object' || tableOf.clear === null) return;
-    const forgedTable = await writeTwoFrames(repository, pool, tableOf.clear, text(tableOf.lines), new Set());
-    await forgeManifest(manifest, forgedTable, refs);
+  await fc.assert(fc.asyncProperty(forgery, async ({ kind, changed }) => {
+    if (!Array.isArray(changed?.lines) || typeof changed.clear !== 'object' || changed.clear === null) return;
+    const written = await writeTwoFrames(repository, pool, changed.clear, changed.lines.map((line) => `${JSON.stringify(line)}\n`).join(''), new Set());
+    const [base, over] = [kind === 'shard' ? [written, ...shards.slice(1)] : shards, kind === 'overlay' ? [written, ...overlay.slice(1)] : overlay];
+    const table = tableOf(base, over);
+    const forgedTable = kind === 'table' ? written : await writeTwoFrames(repository, pool, table.clear, table.lines.map((line) => `${JSON.stringify(line)}\n`).join(''), new Set());
+    await forgeManifest(manifest, forgedTable, [...base, ...over]);
     await failureOf(() => verifySet(repository, pool, 'A', 'content'));
     const out = await mkdtemp(join(tmpdir(), 'fuzz-'));
     try {
@@ -94,13 +101,15 @@ test('an index with valid digests and a wrong form gives wrong bytes to nobody',
       // Names and attributes may be forged where nothing is signed; what is written stays where it was asked to.
       expect((await readdir(out)).filter((name) => name !== 'inner')).toEqual([]);
       if (failed !== undefined) expect(['E_CORRUPT', 'E_FORMAT', 'E_OBJECT_NOT_FOUND', 'E_SET_NOT_FOUND', 'E_USAGE', 'E_EXISTS']).toContain(failed);
+      // What is to be written next is merged into it, or is refused.
+      await failureOf(() => writeIndex(repository, pool, { parent: forgedTable, removed: ['/data/small-03'], puts: [{ key: '/data/zeros', type: 'directory', length: 0, attributes: {} }] }));
     } finally {
       await rm(out, { recursive: true, force: true });
     }
-  }), { ...fuzz, numRuns: Math.ceil(fuzz.numRuns / 2) });
+  }), { ...fuzz, numRuns: Math.ceil(fuzz.numRuns / 3) });
 
-  async function forgeManifest(from: Manifest, tableRef: TableRef, refs: readonly (readonly [string, number])[]): Promise<void> {
-    const changed = { ...from, sources: [{ ...from.sources[0]!, table: { digest: tableRef.digest, length: tableRef.length }, root: rootOf(refs.map(([digest]) => digest)) }] };
+  async function forgeManifest(from: Manifest, tableRef: TableRef, refs: readonly TableRef[]): Promise<void> {
+    const changed = { ...from, sources: [{ ...from.sources[0]!, table: { digest: tableRef.digest, length: tableRef.length }, root: rootOf(refs.map(({ digest }) => digest)) }] };
     await replace(session, key, Buffer.from(JSON.stringify({ ...changed, authentication: authenticate(repository, changed) })));
   }
 });

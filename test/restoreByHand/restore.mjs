@@ -83,9 +83,11 @@ function openFrame(bytes, at, frameKeys) {
 function readIndexObject(digest) {
   const bytes = fs.readFileSync(path.join(root, 'index', digest.slice(0, 2), digest));
   if (sha256(bytes).toString('hex') !== digest) fail(`index object ${digest} is damaged`);
-  const clear = openFrame(bytes, 0, null);
-  const hidden = openFrame(bytes, clear.next, keys);
-  return { clear: JSON.parse(clear.raw.toString()), lines: hidden.raw.toString().split('\n').filter(Boolean).map((line) => JSON.parse(line)) };
+  const opened = openFrame(bytes, 0, null);
+  const hidden = openFrame(bytes, opened.next, keys);
+  const clear = JSON.parse(opened.raw.toString());
+  if (clear.formatVersion !== 1 && clear.formatVersion !== 2) fail(`index object ${digest} has another format version`);
+  return { clear, lines: hidden.raw.toString().split('\n').filter(Boolean).map((line) => JSON.parse(line)) };
 }
 
 // 2. the manifest
@@ -97,14 +99,23 @@ if (expected.toString('hex') !== authentication) fail('the manifest was changed'
 const source = manifest.sources.find((each) => `${each.source}@${each.instance}` === wanted);
 if (source === undefined) fail(`the set has no ${wanted}`);
 
-// 3. and 4. table, shards, entries
+// 3. and 4. table, overlay, shards, entries
 const { clear: table } = readIndexObject(source.table.digest);
-const root256 = sha256(Buffer.concat(table.shards.map(([digest]) => Buffer.from(digest, 'hex'))));
+const overlay = table.formatVersion === 2 ? table.overlay : [];
+const root256 = sha256(Buffer.concat([...table.shards, ...overlay].map(([digest]) => Buffer.from(digest, 'hex'))));
 if (root256.toString('hex') !== source.root) fail('the root is another one');
 let files = 0;
+const overridden = new Set();
+for (const [digest] of overlay) {
+  const { clear, lines } = readIndexObject(digest);
+  for (const entry of lines) {
+    overridden.add(entry.k);
+    if (entry.t !== '-') restoreEntry(entry, clear.packs);
+  }
+}
 for (const [digest] of table.shards) {
   const { clear, lines } = readIndexObject(digest);
-  for (const entry of lines) restoreEntry(entry, clear.packs);
+  for (const entry of lines) if (!overridden.has(entry.k)) restoreEntry(entry, clear.packs);
 }
 console.log(`${files} files`);
 

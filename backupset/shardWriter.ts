@@ -42,14 +42,15 @@ export class ShardWriter<T extends { readonly key: string }, S extends TableRef 
     return this.#lines.length === 0;
   }
 
-  async add(item: T): Promise<void> {
+  /** A promise only where a shard is cut and stored: a full index is millions of lines that need not be waited for. */
+  add(item: T): Promise<void> | undefined {
     const line = this.#form.format(item, (pack, length) => this.#place(pack, length));
     if (this.isEmpty) this.#sum.first = item.key;
     this.#sum.last = item.key;
     this.#form.count(this.#sum, item);
     this.#lines.push(line);
     this.#lineBytes += Buffer.byteLength(line);
-    if (isCutAfter(item.key) || this.#lines.length >= mostLines || this.#lineBytes >= mostLineBytes) await this.#cut();
+    return isCutAfter(item.key) || this.#lines.length >= mostLines || this.#lineBytes >= mostLineBytes ? this.#cut() : undefined;
   }
 
   /** Takes a shard over; only while there is none begun. */
@@ -105,5 +106,5 @@ export class ShardWriter<T extends { readonly key: string }, S extends TableRef 
 
 /** One key in 1,024 ends a shard: the first 10 bits of its SHA-256 are zero. */
 function isCutAfter(key: string): boolean {
-  return hash('sha256', key, 'buffer').readUInt16BE(0) < 64;
+  return hash('sha256', key) < '004';
 }

@@ -19,8 +19,8 @@ export interface IndexInput {
   readonly parent?: TableRef;
   /** Keys in order; each goes with everything below it. */
   readonly removed: AsyncIterable<string> | Iterable<string>;
-  /** In key order. An entry overrides the parent's of the same key, and comes after a removal of it. */
-  readonly puts: AsyncIterable<IndexedEntry> | Iterable<IndexedEntry>;
+  /** In key order, many at once where they come by and by. An entry overrides the parent's of the same key, and comes after a removal of it. */
+  readonly puts: AsyncIterable<Iterable<IndexedEntry>> | Iterable<IndexedEntry>;
   /** Object keys known to be damaged: never reused, written again. */
   readonly bad?: ReadonlySet<string>;
   readonly signal?: AbortSignal;
@@ -49,7 +49,7 @@ interface Shards {
 export async function writeIndex(repository: Repository, pool: FramePool, input: IndexInput): Promise<WrittenIndex> {
   const target: ShardTarget = { repository, pool, bad: input.bad ?? new Set(), signal: input.signal };
   const parent = input.parent === undefined ? undefined : await openIndex(repository, pool, input.parent);
-  const removed = await Peek.of(input.removed, (key) => key);
+  const removed = await Peek.of(oneByOne(input.removed), (key) => key);
   const puts = await Peek.of(input.puts, (entry) => entry.key);
   const written = parent === undefined || parent.shards().length === 0 ? await writeAll(puts, target) : await mergeInto(parent, removed, puts, target);
   return { ...(await writeTable(written, target)), shardsNew: written.new, shardsReused: written.reused };
@@ -58,7 +58,10 @@ export async function writeIndex(repository: Repository, pool: FramePool, input:
 async function writeAll(puts: Peek<IndexedEntry>, target: ShardTarget): Promise<Shards> {
   const writer = new ShardWriter(target, baseForm);
   try {
-    while (puts.head !== undefined) await writer.add(await puts.take());
+    while (puts.head !== undefined) {
+      const written = writer.add(puts.takeHere() ?? await puts.take());
+      if (written !== undefined) await written;
+    }
     return { shards: await writer.finish(), overlay: [], ...writer.shards };
   } finally {
     await writer.ended();
@@ -77,6 +80,11 @@ async function mergeInto(parent: SourceIndex, removed: Peek<string>, puts: Peek<
   } finally {
     await merge.ended();
   }
+}
+
+/** Many at once: one. */
+async function* oneByOne<T>(items: AsyncIterable<T> | Iterable<T>): AsyncGenerator<Iterable<T>> {
+  for await (const item of items) yield [item];
 }
 
 async function writeTable({ shards, overlay }: Shards, { repository, pool, bad, signal }: ShardTarget): Promise<Omit<WrittenIndex, 'shardsNew' | 'shardsReused'>> {

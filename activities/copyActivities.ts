@@ -36,10 +36,10 @@ export function copyActivities(deps: ActivityDependencies): Pick<ClusterActiviti
       const tell = () => beat({ entries: known.entries, files: known.files, bytes: Math.max(known.readBytes, known.bytes), storedBytes: known.storedBytes });
       return await copyShard({
         source, chunking: kind.chunking, handle: copy.handle, folder: folderOf(copy), shard, destinations: opened.destinations, pool: deps.pool, ahead: deps.ahead, signal: signal(),
-        took: async (bytes) => {
+        took: (bytes) => {
           known = { ...known, readBytes: known.readBytes + bytes };
           tell();
-          await wait(bytes);
+          return limits.bandwidth === null ? undefined : wait(bytes);
         },
         readBack: wait,
         progress: (totals) => {

@@ -25,7 +25,12 @@ port?.on('message', (job: FrameJob) => {
 
 function perform(job: FrameJob, transfer: ArrayBuffer[]): FrameResult {
   switch (job.op) {
-    case 'encode': return encode(job.raw, job.items, job, transfer);
+    case 'encode': {
+      const made = encode(job.raw, job.items, job, transfer);
+      // It was handed over, and is in the frames now.
+      freeBuffers([job.raw]);
+      return made;
+    }
     case 'encodeFiles': return encodeFiles(job, transfer);
     case 'decode': return decode(job, transfer);
     case 'checkPack': return { rawDigest: '', itemDigests: [], frames: [], length: 0, wrong: checkPackFile(job.path, job.pieces, job.keys, job.chunkBytes) };
@@ -77,11 +82,13 @@ function encodeFiles(job: Extract<FrameJob, { op: 'encodeFiles' }>, transfer: Ar
 }
 
 function decode(job: Extract<FrameJob, { op: 'decode' }>, transfer: ArrayBuffer[]): FrameResult {
+  const { length } = job.stored;
   const { raw, rawDigest } = openFrame(job.stored, job.keys);
   // A view into a pooled or larger buffer cannot be handed over.
   const own = raw.byteLength === raw.buffer.byteLength && !(raw.buffer instanceof SharedArrayBuffer) && raw.buffer.byteLength > 8192 ? raw as Uint8Array<ArrayBuffer> : new Uint8Array(raw);
   transfer.push(own.buffer);
-  return { rawDigest: rawDigest.toString('hex'), itemDigests: [], frames: [own], length: job.stored.length };
+  freeBuffers([job.stored, ...(raw.buffer.byteLength > Buffer.poolSize ? [raw] : [])].filter((each) => each.buffer !== own.buffer));
+  return { rawDigest: rawDigest.toString('hex'), itemDigests: [], frames: [own], length };
 }
 
 function saying(error: unknown, what: string): { readonly code: FailureCode; readonly message: string } {

@@ -46,7 +46,7 @@ function session(root: string, scratch: string): SourceSession<z.infer<typeof se
       else yield* changes(entries(since.handle), entries(handle));
     },
     describe: async () => ({ version: '1', inventory: { root }, warnings: [], openKeys: [] }),
-    complete: async (_handle, entry) => entry,
+    complete: (_handle, entry) => entry,
     async *read(_handle, entry, offset, length) {
       const fd = fs.openSync(join(root, entry.key), 'r');
       try {

@@ -55,7 +55,7 @@ function session(block: Instance): SourceSession<Record<string, never>> {
       }
     },
     describe: async () => ({ version: '1', inventory: { entries: block.entries }, warnings: [], openKeys: [] }),
-    complete: async (_handle, entry) => entry,
+    complete: (_handle, entry) => entry,
     async *read(_handle, entry, offset, length) {
       const text = `${entry.key} ${String(entry.attributes['generation'])} `;
       yield Buffer.from(text.repeat(Math.ceil(block.fileBytes / text.length))).subarray(offset, offset + length);

@@ -131,8 +131,8 @@ export interface SourceSession<Selection = unknown> extends AsyncDisposable {
   plan(handle: Handle, selection: Selection, since: { readonly handle: Handle; readonly openBefore: readonly string[] } | undefined, report: (report: PlanReport) => void, signal?: AbortSignal): AsyncIterable<Change>;
   /** What goes into the set beside the entries. Called after `plan`, with its handle. */
   describe(handle: Handle, selection: Selection): Promise<SourceDescription & { readonly openKeys: readonly string[] }>;
-  /** The entry with the attributes that cost a request of their own (ACL, xattrs, quota). */
-  complete(handle: Handle, entry: Entry, signal?: AbortSignal): Promise<Entry>;
+  /** The entry with the attributes that cost a request of their own (ACL, xattrs, quota); no promise where nothing was asked. */
+  complete(handle: Handle, entry: Entry, signal?: AbortSignal): Entry | Promise<Entry>;
   /**
    * Bytes of a file entry from the handle, never from live data. Exactly `length` bytes from `offset`.
    * @throws Failure E_HANDLE_LOST, E_CORRUPT when the source gives fewer bytes than it listed.

@@ -64,10 +64,13 @@ function forHistory(lines: readonly string[]): string[] {
   return lines.length > few.length ? [...few, `and ${lines.length - few.length} more: mrs-backup set show`] : few;
 }
 
-async function* counted<T>(items: AsyncIterable<T>, progress: (count: number) => void): AsyncGenerator<T> {
+async function* counted<T>(batches: AsyncIterable<Iterable<T>>, progress: (count: number) => void): AsyncGenerator<Iterable<T>> {
   let count = 0;
-  for await (const item of items) {
-    yield item;
-    if (++count % 5000 === 0) progress(count);
+  function* each(items: Iterable<T>): Generator<T> {
+    for (const item of items) {
+      yield item;
+      if (++count % 5000 === 0) progress(count);
+    }
   }
+  for await (const items of batches) yield each(items);
 }

@@ -10,7 +10,6 @@ import type { SourceSession } from '../components/dataSource.ts';
 import { createKnownContent, type KnownContent } from './knownContent.ts';
 import { PackStream, type CutPack } from './packStream.ts';
 import type { OpenDestination } from './openDestination.ts';
-import type { PlanLine } from './planLine.ts';
 import { sha256, shardUnits, type Unit } from './shardUnits.ts';
 import { readReceipt, readShardDone, writeReceipt, type Receipt, type ShardCursor, type ShardDone } from './shardReceipts.ts';
 import { readLines, writeLines } from './stagedLines.ts';
@@ -27,9 +26,9 @@ export interface CopyContext {
   /** Frames encoded at once. */
   readonly ahead: number;
   readonly signal: AbortSignal;
-  /** Called with bytes read; waits where the bandwidth is limited. */
-  readonly took: (bytes: number) => Promise<void>;
-  /** The same for bytes that are read back. */
+  /** Called with bytes read; a promise where the bandwidth is limited and they have to wait. */
+  readonly took: (bytes: number) => Promise<void> | undefined;
+  /** The same for bytes that are read back; always a promise. */
   readonly readBack: (bytes: number) => Promise<void>;
   readonly progress: (totals: ShardCopied) => void;
 }
@@ -49,6 +48,7 @@ export async function copyShard(context: CopyContext): Promise<ShardCopied> {
   const start = await lastReceipt(context);
   const known = await createKnownContent(destinations, context.chunking === 'contentDefined');
   let totals = start.receipt.totals;
+  let { readBytes } = totals;
   context.progress(totals);
   let receipts = start.number;
   let putting: Promise<void> = Promise.resolve();
@@ -59,7 +59,7 @@ export async function copyShard(context: CopyContext): Promise<ShardCopied> {
     onCut: async (cut) => {
       // One pack is on its way while the next is filled; receipts are in order.
       await putting;
-      totals = count(totals, cut, lines);
+      totals = count(totals, cut, readBytes);
       const number = receipts++;
       const written = totals;
       putting = storeCut(context, cut, number, written, unchecked).then(() => context.progress(written));
@@ -67,18 +67,17 @@ export async function copyShard(context: CopyContext): Promise<ShardCopied> {
     },
   });
   try {
-    const units = shardUnits(lines, start.receipt.cursor, {
+    await shardUnits(lines, start.receipt.cursor, {
       source: context.source, handle: context.handle, chunking: context.chunking, chunkBytes: Math.min(...destinations.map((each) => each.repository.chunkBytes)), signal,
       isKnown: async (entry, was) => (await known.ofEntry(entry, was)) !== undefined,
-      took: async (bytes) => {
-        totals = { ...totals, readBytes: totals.readBytes + bytes };
-        await context.took(bytes);
+      took: (bytes) => {
+        readBytes += bytes;
+        return context.took(bytes);
       },
-    });
-    for await (const unit of units) {
+    }, (unit) => {
       signal.throwIfAborted();
-      await addUnit(stream, unit, known);
-    }
+      return addUnit(stream, unit, known);
+    });
     await stream.finish(lines.length);
     await putting;
   } catch (error) {
@@ -89,40 +88,33 @@ export async function copyShard(context: CopyContext): Promise<ShardCopied> {
   stream.free();
   await allEnded(destinations.map(async (each, index) => {
     const summary: ShardDone = { ...totals, receipts, unchecked: unchecked[index]! };
-    await writeLines(each.repository, pool, shardDoneKey(folder, shard), [summary], signal);
+    await writeLines(each.repository, pool, shardDoneKey(folder, shard), [JSON.stringify(summary)], signal);
   }));
   return totals;
 }
 
-async function addUnit(stream: PackStream, unit: Unit, known: KnownContent): Promise<void> {
-  const { line, entry } = unit;
-  if (unit.kind === 'small') {
-    await stream.add({ line, entry, offset: 0, length: unit.bytes.length, last: true }, unit.bytes);
-  } else if (unit.kind === 'entry') {
-    const pieces = unit.was === undefined ? undefined : await known.ofEntry(entry, unit.was);
-    await stream.add({ line, entry, offset: 0, length: 0, last: true, known: pieces ?? [] });
-  } else {
-    const item = { line, entry, offset: unit.offset, length: unit.bytes.length, last: unit.last };
-    const { bytes } = unit;
-    const there = known.hasChunks && !('path' in bytes) ? known.ofChunk(sha256(bytes)) : undefined;
-    if (there === undefined) await stream.addChunk(item, bytes, await known.atOffset(entry, unit.offset, bytes.length));
-    else await stream.add({ ...item, known: there.map((piece) => [{ ...piece, offset: unit.offset }]) });
-  }
+function addUnit(stream: PackStream, unit: Unit, known: KnownContent): Promise<void> | undefined {
+  const { line, entry, isContinued } = unit;
+  if (unit.kind === 'chunk') return addChunk(stream, unit, known);
+  if (unit.kind === 'small') return stream.add({ line, entry, isContinued, offset: 0, length: unit.bytes.length, last: true }, unit.bytes);
+  const item = { line, entry, isContinued, offset: 0, length: 0, last: true };
+  return unit.was === undefined ? stream.add({ ...item, known: [] }) : known.ofEntry(entry, unit.was).then((pieces) => stream.add({ ...item, known: pieces ?? [] }));
 }
 
-/** Counts what a cut finished; a large file counts in the shard that holds its first slice. */
-function count(totals: ShardCopied, cut: CutPack, lines: readonly PlanLine[]): ShardCopied {
-  const sum = { ...totals, storedBytes: totals.storedBytes + (cut.packs[0]?.length ?? 0) };
-  for (const [index, number] of cut.lines.entries()) {
-    const line = lines[number]!;
-    const entry = cut.entries[0]![index]!;
-    if ('slice' in line && line.slice !== undefined && line.slice.offset > 0) continue;
-    sum.entries += 1;
-    sum.files += entry.type === 'file' ? 1 : 0;
-    sum.bytes += entry.length;
-    sum.gaps += entry.gap === undefined ? 0 : 1;
-  }
-  return sum;
+async function addChunk(stream: PackStream, unit: Extract<Unit, { kind: 'chunk' }>, known: KnownContent): Promise<void> {
+  const { line, entry, isContinued, offset, bytes, last } = unit;
+  const item = { line, entry, isContinued, offset, length: bytes.length, last };
+  const there = known.hasChunks && !('path' in bytes) ? known.ofChunk(sha256(bytes)) : undefined;
+  if (there === undefined) await stream.addChunk(item, bytes, await known.atOffset(entry, offset, bytes.length));
+  else await stream.add({ ...item, known: there.map((piece) => [{ ...piece, offset }]) });
+}
+
+/** Adds what a cut finished; a large file counts in the shard that holds its first slice. */
+function count(totals: ShardCopied, { counted, packs }: CutPack, readBytes: number): ShardCopied {
+  return {
+    entries: totals.entries + counted.entries, files: totals.files + counted.files, bytes: totals.bytes + counted.bytes, readBytes,
+    storedBytes: totals.storedBytes + (packs[0]?.length ?? 0), gaps: totals.gaps + counted.gaps,
+  };
 }
 
 /** Stores the packs of a cut at all destinations and reads them back, while the next pack is made; then their receipts. */
@@ -137,13 +129,13 @@ async function storeCut(context: CopyContext, cut: CutPack, number: number, tota
       if ((await compareObject(destination.repository, context.pool, key, pack, context.signal, context.readBack)).wrong !== undefined) unchecked[index]!.push(number);
     }
     const receipt: Receipt = { cursor: cut.cursor, totals, pack: pack === null ? null : { digest: pack.digest, length: pack.length }, unchecked: unchecked[index]!, open: cut.open[index]! };
-    await writeReceipt(destination, context.pool, context.folder, context.shard, number, receipt, cut.entries[index]!, context.signal);
+    await writeReceipt(destination, context.pool, context.folder, context.shard, number, receipt, cut.lines[index]!, context.signal);
   }));
 }
 
-async function readPlan(context: CopyContext): Promise<PlanLine[]> {
+async function readPlan(context: CopyContext): Promise<string[]> {
   for (const each of context.destinations) {
-    const lines = await readLines<PlanLine>(each.repository, context.pool, planKey(context.folder, context.shard), context.signal);
+    const lines = await readLines(each.repository, context.pool, planKey(context.folder, context.shard), context.signal);
     if (lines !== undefined) return lines;
   }
   throw new Failure('E_HANDLE_LOST', `the plan of shard ${context.shard} is gone from the staging area`);

@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Piece } from '../backupset/piece.ts';
+import type { CopiedPiece } from './shardReceipts.ts';
 
-/** A piece in the pack that is being filled. */
-export interface GrowingPiece extends Omit<Piece, 'digest' | 'length' | 'storedLength' | 'pack' | 'packLength'> {
+/** A piece in the pack that is being filled, whose digest is known when it is finished. */
+export interface GrowingPiece extends Omit<CopiedPiece, 'digest' | 'length' | 'storedLength' | 'pack' | 'packLength'> {
   readonly growing: true;
   /** Digests of its chunks, in order. */
   readonly chunks: string[];
   length: number;
   storedLength: number;
-  pack: string;
-  packLength: number;
 }
 
 /** Pieces of one file, as far as that is possible: so many chunks are known by their own digest, and so long may a line of the index be. */
@@ -25,7 +24,7 @@ export function chunksPerPiece(fileBytes: number, chunkBytes: number): number {
  * made of whole chunks and has fewer than `most`. Returns whether it did.
  */
 export function growPiece(before: Piece | GrowingPiece | undefined, piece: GrowingPiece, chunkBytes: number, most: number): boolean {
-  if (before === undefined || !('growing' in before) || before.pack !== '' || before.chunks.length >= most) return false;
+  if (before === undefined || !('growing' in before) || before.chunks.length >= most) return false;
   const adjoins = before.frameOffset + before.storedLength === piece.frameOffset && before.offset + before.length === piece.offset;
   if (!adjoins || before.skip !== 0 || piece.skip !== 0 || before.length !== before.chunks.length * chunkBytes) return false;
   before.chunks.push(...piece.chunks);
@@ -34,12 +33,22 @@ export function growPiece(before: Piece | GrowingPiece | undefined, piece: Growi
   return true;
 }
 
-/** The piece as the index keeps it. Digest of one chunk: its own; of several: SHA-256 of their concatenated digests (docs/format.md). */
-export function settlePiece(piece: Piece | GrowingPiece): Piece {
+/** The piece as a receipt has it. */
+export function copiedPiece(piece: Piece | GrowingPiece): CopiedPiece {
   if (!('growing' in piece)) return piece;
-  const { growing: _, chunks, ...rest } = piece;
-  if (chunks.length === 1) return { ...rest, digest: chunks[0]! };
+  const { offset, length, frameOffset, storedLength, skip } = piece;
+  return { offset, length, digest: digestOf(piece.chunks), frameOffset, storedLength, skip };
+}
+
+/** The piece as the index keeps it, when its pack is finished. */
+export function settlePiece(piece: Piece | GrowingPiece, pack: { readonly digest: string; readonly length: number } | null | undefined): Piece {
+  return 'growing' in piece ? { ...copiedPiece(piece), pack: pack!.digest, packLength: pack!.length } : piece;
+}
+
+/** Of one chunk: its own; of several: SHA-256 of their concatenated digests (docs/format.md). */
+function digestOf(chunks: readonly string[]): string {
+  if (chunks.length === 1) return chunks[0]!;
   const hash = createHash('sha256');
   for (const each of chunks) hash.update(each, 'hex');
-  return { ...rest, digest: hash.digest('hex') };
+  return hash.digest('hex');
 }

@@ -2,13 +2,13 @@ import type { FileStretch, FrameResult } from '../backupset/frameJob.ts';
 import { freeBuffers } from '../backupset/freeBuffers.ts';
 import type { FramePool } from '../backupset/framePool.ts';
 import { PackWriter } from '../backupset/packWriter.ts';
-import type { IndexedEntry, Piece } from '../backupset/piece.ts';
+import type { Piece } from '../backupset/piece.ts';
 import type { Entry } from '../contracts/entry.ts';
 import { Failure } from '../contracts/failure.ts';
 import { gapOf } from './gapOf.ts';
-import { chunksPerPiece, growPiece, settlePiece, type GrowingPiece } from './growingPiece.ts';
+import { chunksPerPiece, copiedPiece, growPiece, settlePiece, type GrowingPiece } from './growingPiece.ts';
 import type { OpenDestination } from './openDestination.ts';
-import type { ShardCursor } from './shardReceipts.ts';
+import { formatCopied, type ShardCursor } from './shardReceipts.ts';
 
 /** Small files share a frame of about this many raw bytes: faster and smaller than one each. */
 const frameTarget = 1 << 20;
@@ -23,6 +23,8 @@ export interface ContentItem {
   readonly offset: number;
   readonly length: number;
   readonly last: boolean;
+  /** Of a file whose beginning is another line's, and which is counted there. */
+  readonly isContinued?: boolean;
   /** Where every destination holds it already; `undefined`: it is in the frame. Empty lists: there is nothing to hold. */
   readonly known?: readonly (readonly Piece[])[];
 }
@@ -37,13 +39,22 @@ interface Step {
   readonly expected?: readonly (readonly Piece[])[] | undefined;
 }
 
+/** What is counted of the entries in a cut. */
+export interface CutCounts {
+  entries: number;
+  files: number;
+  bytes: number;
+  gaps: number;
+}
+
 /** A finished pack, by destination, with everything its receipt says. */
 export interface CutPack {
   readonly cursor: ShardCursor;
   readonly packs: readonly ({ readonly digest: string; readonly length: number; readonly body: readonly Uint8Array[] } | null)[];
-  readonly entries: readonly (readonly IndexedEntry[])[];
-  /** Lines of the plan that ended in this cut. */
-  readonly lines: readonly number[];
+  /** Entries that ended in this cut, as lines of the receipt, by destination. */
+  readonly lines: readonly (readonly string[])[];
+  /** How many they are. */
+  readonly counted: CutCounts;
   readonly open: readonly (readonly Piece[])[];
 }
 
@@ -71,11 +82,11 @@ export class PackStream {
   /** Two by destination: one is filled while the other is on its way. */
   readonly #rooms: readonly Buffer[][];
   #packs = 0;
-  /** Pieces in the pack in the making: its digest is known when it is finished. */
-  #growing: GrowingPiece[][] = [];
   /** Pieces of the entry in the making. */
   #open: (Piece | GrowingPiece)[][];
-  #finished: { readonly line: number; readonly entry: Entry; readonly pieces: readonly (readonly (Piece | GrowingPiece)[])[] }[] = [];
+  /** Entries that ended since the last cut, by destination. As text: their objects are gone before the collector has moved them about. */
+  #finished: string[][];
+  #counted: CutCounts = { entries: 0, files: 0, bytes: 0, gaps: 0 };
   #cursor: ShardCursor;
   /** The last line that ended early because its content could not be read: what of it is still on its way does not count. */
   #given: number | undefined;
@@ -84,19 +95,26 @@ export class PackStream {
     this.#options = options;
     this.#cursor = options.cursor;
     this.#open = options.open.map((each) => [...each]);
+    this.#finished = options.destinations.map(() => []);
     this.#rooms = options.destinations.map(({ repository }) => [0, 1].map(() => Buffer.allocUnsafeSlow(repository.packBytes)));
     this.#newPack();
   }
 
-  /** Something that needs no frame, or a small file, which shares one with its neighbours. Takes the buffer over. */
-  async add(item: ContentItem, bytes?: Bytes): Promise<void> {
-    const size = bytes?.length ?? 0;
+  /**
+   * Something that needs no frame, or a small file, which shares one with its neighbours. Takes the buffer over. Returns a promise only where something
+   * has to be waited for: of a file of a few kilobytes the waiting would be the larger part.
+   */
+  add(item: ContentItem, bytes?: Bytes): Promise<void> | undefined {
     const isOther = bytes !== undefined && this.#pending.parts[0] !== undefined && 'path' in bytes !== 'path' in this.#pending.parts[0];
-    if (isOther || (this.#pending.bytes > 0 && this.#pending.bytes + size > frameTarget)) await this.#flushPending();
+    const isFull = this.#pending.bytes > 0 && this.#pending.bytes + (bytes?.length ?? 0) > frameTarget;
+    return isOther || isFull ? this.#flushPending().then(() => this.#keep(item, bytes)) : this.#keep(item, bytes);
+  }
+
+  #keep(item: ContentItem, bytes: Bytes | undefined): Promise<void> | undefined {
     this.#pending.items.push(item);
     if (bytes !== undefined) this.#pending.parts.push(bytes);
-    this.#pending.bytes += size;
-    if (this.#pending.bytes >= frameTarget || this.#pending.items.length >= mostPending) await this.#flushPending();
+    this.#pending.bytes += bytes?.length ?? 0;
+    return this.#pending.bytes >= frameTarget || this.#pending.items.length >= mostPending ? this.#flushPending() : undefined;
   }
 
   /** A chunk of a larger file: a frame of its own, unless its content is that of the `expected` pieces, one per destination. Takes the buffer over. */
@@ -182,10 +200,9 @@ export class PackStream {
   #addPiece(destination: number, item: ContentItem, digest: string, frameOffset: number, storedLength: number, skip: number): void {
     const open = this.#open[destination]!;
     const { chunkBytes } = this.#options.destinations[destination]!.repository;
-    const piece: GrowingPiece = { growing: true, offset: item.offset, length: item.length, chunks: [digest], frameOffset, storedLength, skip, pack: '', packLength: 0 };
+    const piece: GrowingPiece = { growing: true, offset: item.offset, length: item.length, chunks: [digest], frameOffset, storedLength, skip };
     if (growPiece(open.at(-1), piece, chunkBytes, chunksPerPiece(item.entry.length, chunkBytes))) return;
     open.push(piece);
-    this.#growing[destination]!.push(piece);
   }
 
   #advance(item: ContentItem): void {
@@ -193,31 +210,37 @@ export class PackStream {
       this.#cursor = { line: item.line, offset: item.offset + item.length };
       return;
     }
-    // What was read of an entry before it turned out to be unreadable is no content.
-    const pieces = item.entry.gap === undefined ? this.#open : this.#options.destinations.map(() => []);
-    this.#finished.push({ line: item.line, entry: item.entry, pieces });
-    this.#open = this.#options.destinations.map(() => []);
+    for (const [index, lines] of this.#finished.entries()) {
+      // What was read of an entry before it turned out to be unreadable is no content.
+      lines.push(formatCopied(item.entry, item.entry.gap === undefined ? this.#open[index]!.map(copiedPiece) : []));
+      this.#open[index] = [];
+    }
+    if (item.isContinued !== true) this.#count(item.entry);
     this.#cursor = { line: item.line + 1, offset: 0 };
   }
 
   async #cut(): Promise<void> {
     const packs = this.#writers.map((writer) => (writer.storedBytes === 0 ? null : writer.finish()));
-    for (const [index, pieces] of this.#growing.entries()) {
-      for (const piece of pieces) Object.assign(piece, { pack: packs[index]!.digest, packLength: packs[index]!.length });
-    }
-    const entries = packs.map((_, index) => this.#finished.map(({ entry, pieces }): IndexedEntry => (pieces[index]!.length === 0 ? entry : { ...entry, pieces: pieces[index]!.map(settlePiece) })));
-    const open = this.#open.map((each) => each.map(settlePiece));
+    const open = this.#open.map((each, index) => each.map((piece) => settlePiece(piece, packs[index])));
     this.#open = open.map((each) => [...each]);
-    const lines = this.#finished.map((each) => each.line);
-    this.#finished = [];
+    const lines = this.#finished;
+    this.#finished = lines.map(() => []);
+    const counted = this.#counted;
+    this.#counted = { entries: 0, files: 0, bytes: 0, gaps: 0 };
     this.#newPack();
-    await this.#options.onCut({ cursor: this.#cursor, packs, entries, lines, open });
+    await this.#options.onCut({ cursor: this.#cursor, packs, lines, counted, open });
+  }
+
+  #count({ type, length, gap }: Entry): void {
+    this.#counted.entries += 1;
+    this.#counted.files += type === 'file' ? 1 : 0;
+    this.#counted.bytes += length;
+    this.#counted.gaps += gap === undefined ? 0 : 1;
   }
 
   #newPack(): void {
     this.#writers = this.#options.destinations.map((each, index) => new PackWriter(each.repository.packBytes, this.#rooms[index]![this.#packs % 2]));
     this.#packs += 1;
-    this.#growing = this.#options.destinations.map(() => []);
   }
 }
 
@@ -229,6 +252,8 @@ function joined(parts: readonly Uint8Array<ArrayBuffer>[], size: number): Uint8A
     raw.set(part, offset);
     offset += part.length;
   }
+  // What is smaller is in the heap of V8, or hardly worth the call.
+  freeBuffers(parts.filter((part) => part.byteLength >= 4096));
   return raw;
 }
 

@@ -4,12 +4,12 @@ import { openIndex } from '../backupset/readIndex.ts';
 import { shardBytes, shardEntries } from './planLine.ts';
 import type { RestoreContext } from './restoreContext.ts';
 import { planSummaryKey, restoreShardKey } from './stagingKeys.ts';
-import { readLines, writeLines } from './stagedLines.ts';
+import { readValues, writeLines } from './stagedLines.ts';
 
 /** Cuts the entries of a set that are to be restored into shards, directories apart from the rest. A plan that is whole is taken as it is. */
 export async function planRestoreShards(context: RestoreContext, table: { readonly digest: string; readonly length: number }): Promise<RestoreShards> {
   const { repository, pool, folder, signal, where } = context;
-  const before = await readLines<RestoreShards>(repository, pool, planSummaryKey(folder), signal);
+  const before = await readValues<RestoreShards>(repository, pool, planSummaryKey(folder), signal);
   if (before !== undefined) return before[0]!;
   const index = await openIndex(repository, pool, table);
   const directories = new ShardList(context, 'directories');
@@ -22,7 +22,7 @@ export async function planRestoreShards(context: RestoreContext, table: { readon
     directoryShards: await directories.finish(), fileShards: await files.finish(),
     entries: directories.entries + files.entries, files: files.entries, bytes: files.bytes,
   };
-  await writeLines(repository, pool, planSummaryKey(folder), [summary], signal);
+  await writeLines(repository, pool, planSummaryKey(folder), [JSON.stringify(summary)], signal);
   return summary;
 }
 
@@ -32,7 +32,7 @@ class ShardList {
   readonly #context: RestoreContext;
   readonly #kind: 'directories' | 'files';
   #shards = 0;
-  #lines: IndexedEntry[] = [];
+  #lines: string[] = [];
   #lineBytes = 0;
 
   constructor(context: RestoreContext, kind: 'directories' | 'files') {
@@ -42,7 +42,7 @@ class ShardList {
 
   async add(entry: IndexedEntry): Promise<void> {
     if (this.#lines.length > 0 && (this.#lines.length >= shardEntries || this.#lineBytes + entry.length > shardBytes)) await this.#flush();
-    this.#lines.push(entry);
+    this.#lines.push(JSON.stringify(entry));
     this.#lineBytes += entry.length;
     this.entries += 1;
     this.bytes += entry.length;

@@ -8,7 +8,7 @@ import type { PlanReport, SourceSession } from '../components/dataSource.ts';
 import type { OpenDestination } from './openDestination.ts';
 import { shardBytes, shardEntries, type PlanLine, type PlanSummary } from './planLine.ts';
 import { planKey, planSummaryKey } from './stagingKeys.ts';
-import { readLines, writeLines } from './stagedLines.ts';
+import { readValues, writeLines } from './stagedLines.ts';
 
 export interface PlanContext {
   readonly source: SourceSession;
@@ -23,18 +23,27 @@ export interface PlanContext {
 /** Lists the source (or what changed), cuts the list into shards and keeps them at every destination. A plan that is whole is taken as it is. */
 export async function planShards(context: PlanContext): Promise<CopyPlan> {
   const { copy, folder, destinations, pool, signal } = context;
-  const before = await Promise.all(destinations.map((each) => readLines<PlanSummary>(each.repository, pool, planSummaryKey(folder), signal)));
+  const before = await Promise.all(destinations.map((each) => readValues<PlanSummary>(each.repository, pool, planSummaryKey(folder), signal)));
   if (before.every((each) => each !== undefined)) return asPlan(before[0]![0]!);
 
   let report: PlanReport = { kind: 'full' };
   const since = copy.parent === null ? undefined : { handle: copy.parent.handle, openBefore: copy.parent.openKeys };
   const changes = context.source.plan(copy.handle, copy.ref.selection, since, (told) => { report = told; }, signal);
+  const damaged = await damagedEntries(destinations);
   const writer = new ShardWriter(context);
-  for await (const change of withHealing(changes, destinations)) await writer.add(change);
-  const totals = await writer.finish();
+  try {
+    for await (const change of damaged.length === 0 ? changes : withHealing(changes, damaged)) {
+      writer.add(change);
+      if (writer.isBehind) await writer.store();
+    }
+    await writer.finish();
+  } finally {
+    await writer.ended();
+  }
+  const { totals } = writer;
   const fellBack = report.fellBack ?? copy.noParentBecause;
   const summary: PlanSummary = { ...totals, kind: copy.parent === null ? 'full' : report.kind, ...(fellBack === undefined ? {} : { fellBack }) };
-  for (const each of destinations) await writeLines(each.repository, pool, planSummaryKey(folder), [summary], signal);
+  for (const each of destinations) await writeLines(each.repository, pool, planSummaryKey(folder), [JSON.stringify(summary)], signal);
   return asPlan(summary);
 }
 
@@ -42,65 +51,89 @@ function asPlan({ removed: _, ...plan }: PlanSummary): CopyPlan {
   return plan;
 }
 
-/** Cuts the changes into shards by entries and bytes. */
+/** Cuts the changes into shards by entries and bytes. A line is kept as text: its entry is garbage at once, before the collector has moved it about. */
 class ShardWriter {
-  #lines: PlanLine[] = [];
+  #lines: string[] = [];
   #bytes = 0;
-  #totals = { shards: 0, entries: 0, files: 0, bytes: 0, removed: 0 };
+  /** Shards that are not stored yet. */
+  #full: string[][] = [];
+  /** One is stored while the next is listed. */
+  #storing: Promise<void> = Promise.resolve();
+  readonly totals = { shards: 0, entries: 0, files: 0, bytes: 0, removed: 0 };
   readonly #context: PlanContext;
 
   constructor(context: PlanContext) {
     this.#context = context;
   }
 
-  async add(change: Change): Promise<void> {
+  add(change: Change): void {
+    const { totals } = this;
     if (change.op === 'remove') {
-      this.#totals.removed += 1;
-      await this.#push({ remove: change.key }, 0);
+      totals.removed += 1;
+      this.#push({ remove: change.key }, 0);
       return;
     }
     const { entry, was } = change;
-    this.#totals.entries += 1;
-    this.#totals.files += entry.type === 'file' ? 1 : 0;
-    this.#totals.bytes += entry.length;
+    totals.entries += 1;
+    totals.files += entry.type === 'file' ? 1 : 0;
+    totals.bytes += entry.length;
     if (entry.length <= shardBytes) {
-      await this.#push(was === undefined ? { put: entry } : { put: entry, was }, entry.length);
+      this.#push(was === undefined ? { put: entry } : { put: entry, was }, entry.length);
       return;
     }
     for (let offset = 0; offset < entry.length; offset += shardBytes) {
       const slice = { offset, length: Math.min(shardBytes, entry.length - offset) };
-      await this.#push(was === undefined ? { put: entry, slice } : { put: entry, was, slice }, slice.length);
+      this.#push(was === undefined ? { put: entry, slice } : { put: entry, was, slice }, slice.length);
     }
   }
 
-  async #push(line: PlanLine, bytes: number): Promise<void> {
-    if (this.#lines.length > 0 && (this.#lines.length >= shardEntries || this.#bytes + bytes > shardBytes)) await this.#flush();
-    this.#lines.push(line);
+  /** Whether there are shards to be stored. */
+  get isBehind(): boolean {
+    return this.#full.length > 0;
+  }
+
+  async store(): Promise<void> {
+    const { progress } = this.#context;
+    for (const lines of this.#full.splice(0)) {
+      await this.#storing;
+      const { entries } = this.totals;
+      this.#storing = this.#put(this.totals.shards++, lines).then(() => progress(entries));
+      // A failure is thrown when it is waited for.
+      this.#storing.catch(() => undefined);
+    }
+  }
+
+  async finish(): Promise<void> {
+    if (this.#lines.length > 0) this.#cut();
+    await this.store();
+    await this.#storing;
+  }
+
+  /** Nothing is on its way any more, whatever became of it. */
+  async ended(): Promise<void> {
+    await Promise.allSettled([this.#storing]);
+  }
+
+  #push(line: PlanLine, bytes: number): void {
+    if (this.#lines.length > 0 && (this.#lines.length >= shardEntries || this.#bytes + bytes > shardBytes)) this.#cut();
+    this.#lines.push(JSON.stringify(line));
     this.#bytes += bytes;
   }
 
-  async #flush(): Promise<void> {
-    const { destinations, pool, folder, signal, progress } = this.#context;
-    for (const each of destinations) await writeLines(each.repository, pool, planKey(folder, this.#totals.shards), this.#lines, signal);
-    this.#totals.shards += 1;
+  #cut(): void {
+    this.#full.push(this.#lines);
     this.#lines = [];
     this.#bytes = 0;
-    progress(this.#totals.entries);
   }
 
-  async finish(): Promise<ShardWriter['totals']> {
-    if (this.#lines.length > 0) await this.#flush();
-    return this.totals;
-  }
-
-  get totals(): { readonly shards: number; readonly entries: number; readonly files: number; readonly bytes: number; readonly removed: number } {
-    return this.#totals;
+  async #put(shard: number, lines: readonly string[]): Promise<void> {
+    const { destinations, pool, folder, signal } = this.#context;
+    for (const each of destinations) await writeLines(each.repository, pool, planKey(folder, shard), lines, signal);
   }
 }
 
 /** Adds to the changes every unchanged entry whose content lies in an object known to be bad, so that it is read from the source again. */
-async function* withHealing(changes: AsyncIterable<Change>, destinations: readonly OpenDestination[]): AsyncGenerator<Change> {
-  const damaged = await damagedEntries(destinations);
+async function* withHealing(changes: AsyncIterable<Change>, damaged: readonly Extract<Change, { op: 'put' }>[]): AsyncGenerator<Change> {
   let next = 0;
   let removed = '';
   function* until(key: string | undefined): Generator<Change> {

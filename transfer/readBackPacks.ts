@@ -2,7 +2,7 @@ import type { FramePool } from '../backupset/framePool.ts';
 import { PackSet } from '../backupset/packSet.ts';
 import type { Repository } from '../backupset/repository.ts';
 import { readBackFolder } from './stagingKeys.ts';
-import { readLines, writeLines } from './stagedLines.ts';
+import { readValues, writeLines } from './stagedLines.ts';
 
 type Pack = { readonly digest: string; readonly length: number };
 
@@ -19,7 +19,7 @@ export class ReadBackPacks {
 
   constructor(repository: Repository, pool: FramePool, runKey: string, source: string, instance: string, signal: AbortSignal) {
     const folder = `${readBackFolder(runKey)}${encodeURIComponent(source)}@${encodeURIComponent(instance)}`;
-    this.#write = (number, packs) => writeLines(repository, pool, `${folder}/${number}`, packs, signal);
+    this.#write = (number, packs) => writeLines(repository, pool, `${folder}/${number}`, packs.map((pack) => JSON.stringify(pack)), signal);
   }
 
   async add({ digest, length }: Pack): Promise<void> {
@@ -37,7 +37,7 @@ export class ReadBackPacks {
   static async read(repository: Repository, pool: FramePool, runKey: string, signal: AbortSignal): Promise<PackSet> {
     const all = new PackSet();
     for await (const { key } of repository.session.list(readBackFolder(runKey), signal)) {
-      for (const { digest, length } of (await readLines<Pack>(repository, pool, key, signal)) ?? []) all.add(digest, length);
+      for (const { digest, length } of (await readValues<Pack>(repository, pool, key, signal)) ?? []) all.add(digest, length);
     }
     return all;
   }

@@ -5,7 +5,7 @@ import { createContentReader } from '../backupset/readContent.ts';
 import { orderedMap } from '../backupset/orderedMap.ts';
 import type { RestoreContext } from './restoreContext.ts';
 import { restoreShardKey } from './stagingKeys.ts';
-import { readLines } from './stagedLines.ts';
+import { readValues } from './stagedLines.ts';
 
 /** Entries written at once: a small file costs round trips, not bytes. */
 const atOnce = 32;
@@ -74,7 +74,7 @@ async function restoreEntry(context: RestoreContext, entry: IndexedEntry, reader
 
 /** The entries of a shard, as planned. */
 export async function restoreEntries(context: RestoreContext, kind: 'directories' | 'files', shard: number): Promise<IndexedEntry[]> {
-  const entries = await readLines<IndexedEntry>(context.repository, context.pool, restoreShardKey(context.folder, kind, shard), context.signal);
+  const entries = await readValues<IndexedEntry>(context.repository, context.pool, restoreShardKey(context.folder, kind, shard), context.signal);
   if (entries === undefined) throw new Failure('E_OBJECT_NOT_FOUND', `shard ${shard} of the restoration is gone from the staging area`, { hint: 'make a new plan' });
   return entries;
 }

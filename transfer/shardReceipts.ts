@@ -1,7 +1,8 @@
 import type { ShardCopied } from '../contracts/activities.ts';
 import type { FramePool } from '../backupset/framePool.ts';
 import type { IndexedEntry, Piece } from '../backupset/piece.ts';
-import { readLines, writeLines } from './stagedLines.ts';
+import type { Entry } from '../contracts/entry.ts';
+import { readLines, readValues, writeLines } from './stagedLines.ts';
 import { receiptKey, shardDoneKey } from './stagingKeys.ts';
 import type { OpenDestination } from './openDestination.ts';
 
@@ -23,19 +24,32 @@ export interface Receipt {
   readonly open: readonly Piece[];
 }
 
-/** A receipt's entries follow it, one a line, complete with their pieces. */
-export async function writeReceipt(destination: OpenDestination, pool: FramePool, folder: string, shard: number, number: number, receipt: Receipt, entries: readonly IndexedEntry[], signal: AbortSignal): Promise<void> {
-  await writeLines(destination.repository, pool, receiptKey(folder, shard, number), [receipt, ...entries], signal);
+/** A piece as a receipt has it: without a pack it lies in the receipt's own. */
+export type CopiedPiece = Omit<Piece, 'pack' | 'packLength'> & Partial<Pick<Piece, 'pack' | 'packLength'>>;
+
+/** An entry as a line of a receipt. */
+export function formatCopied(entry: Entry, pieces: readonly CopiedPiece[]): string {
+  return JSON.stringify(pieces.length === 0 ? entry : { ...entry, pieces });
 }
 
-export async function readReceipt(destination: OpenDestination, pool: FramePool, folder: string, shard: number, number: number, signal?: AbortSignal): Promise<{ readonly receipt: Receipt; readonly entries: readonly IndexedEntry[] } | undefined> {
-  const lines = await readLines<unknown>(destination.repository, pool, receiptKey(folder, shard, number), signal);
-  if (lines === undefined) return undefined;
-  return { receipt: lines[0] as Receipt, entries: lines.slice(1) as IndexedEntry[] };
+/** A line of a receipt as the entry that the index is made of. */
+export function parseCopied(line: string, { pack }: Receipt): IndexedEntry {
+  const entry = JSON.parse(line) as Entry & { readonly pieces?: readonly CopiedPiece[] };
+  return { ...entry, ...(entry.pieces === undefined ? {} : { pieces: entry.pieces.map((piece): Piece => (piece.pack === undefined ? { ...piece, pack: pack!.digest, packLength: pack!.length } : piece as Piece)) }) } as IndexedEntry;
+}
+
+/** A receipt's entries follow it, one a line (see `formatCopied`), complete with their pieces. */
+export async function writeReceipt(destination: OpenDestination, pool: FramePool, folder: string, shard: number, number: number, receipt: Receipt, lines: readonly string[], signal: AbortSignal): Promise<void> {
+  await writeLines(destination.repository, pool, receiptKey(folder, shard, number), [JSON.stringify(receipt), ...lines], signal);
+}
+
+export async function readReceipt(destination: OpenDestination, pool: FramePool, folder: string, shard: number, number: number, signal?: AbortSignal): Promise<{ readonly receipt: Receipt; readonly lines: readonly string[] } | undefined> {
+  const lines = await readLines(destination.repository, pool, receiptKey(folder, shard, number), signal);
+  return lines === undefined ? undefined : { receipt: JSON.parse(lines[0]!) as Receipt, lines: lines.slice(1) };
 }
 
 /** All receipts of a shard, in order, no listing: up to the first that is not there, or as many as `count` says there are. The next one is on its way. */
-export async function* readReceipts(destination: OpenDestination, pool: FramePool, folder: string, shard: number, signal?: AbortSignal, count = Infinity): AsyncGenerator<{ readonly receipt: Receipt; readonly entries: readonly IndexedEntry[] }> {
+export async function* readReceipts(destination: OpenDestination, pool: FramePool, folder: string, shard: number, signal?: AbortSignal, count = Infinity): AsyncGenerator<{ readonly receipt: Receipt; readonly lines: readonly string[] }> {
   const ask = (number: number) => {
     const found = number < count ? readReceipt(destination, pool, folder, shard, number, signal) : Promise.resolve(undefined);
     found.catch(() => undefined);
@@ -57,5 +71,5 @@ export interface ShardDone extends ShardCopied {
 }
 
 export async function readShardDone(destination: OpenDestination, pool: FramePool, folder: string, shard: number, signal?: AbortSignal): Promise<ShardDone | undefined> {
-  return (await readLines<ShardDone>(destination.repository, pool, shardDoneKey(folder, shard), signal))?.[0];
+  return (await readValues<ShardDone>(destination.repository, pool, shardDoneKey(folder, shard), signal))?.[0];
 }

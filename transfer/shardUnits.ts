@@ -6,7 +6,6 @@ import { ContentCutter } from '../backupset/cutContent.ts';
 import type { SourceSession } from '../components/dataSource.ts';
 import type { Bytes } from './packStream.ts';
 import { gapOf } from './gapOf.ts';
-import { orderedMap } from '../backupset/orderedMap.ts';
 import type { PlanLine } from './planLine.ts';
 import type { ShardCursor } from './shardReceipts.ts';
 
@@ -15,14 +14,17 @@ const smallBytes = 1 << 20;
 /** Small files in flight: their cost is the round trips. */
 const smallAtOnce = 32;
 
-/** What a shard is made of, in the order of its plan. `line` is the place in the plan. */
-export type Unit =
+/** What a shard is made of, in the order of its plan. `line` is the place in the plan; `isContinued`: see `ContentItem`. */
+export type Unit = { readonly line: number; readonly entry: Entry; readonly isContinued: boolean } & (
   /** No bytes are needed: directories, symlinks, gaps, empty files, and content that is expected to be known. */
-  | { readonly kind: 'entry'; readonly line: number; readonly entry: Entry; readonly was?: { readonly key: string; readonly same: readonly string[] } }
+  | { readonly kind: 'entry'; readonly was?: Was }
   /** A whole small file. */
-  | { readonly kind: 'small'; readonly line: number; readonly entry: Entry; readonly bytes: Bytes }
+  | { readonly kind: 'small'; readonly bytes: Bytes }
   /** A chunk of a larger one; `last` ends the line. */
-  | { readonly kind: 'chunk'; readonly line: number; readonly entry: Entry; readonly bytes: Bytes; readonly offset: number; readonly last: boolean };
+  | { readonly kind: 'chunk'; readonly bytes: Bytes; readonly offset: number; readonly last: boolean }
+);
+
+type Was = { readonly key: string; readonly same: readonly string[] };
 
 export interface UnitContext {
   readonly source: SourceSession;
@@ -31,65 +33,114 @@ export interface UnitContext {
   readonly chunkBytes: number;
   readonly signal: AbortSignal;
   /** Whether the content of this entry is known at every destination, so that it need not be read. */
-  readonly isKnown: (entry: Entry, was: { readonly key: string; readonly same: readonly string[] }) => Promise<boolean>;
-  /** Called with bytes read; waits where the bandwidth is limited. */
-  readonly took: (bytes: number) => Promise<void>;
+  readonly isKnown: (entry: Entry, was: Was) => Promise<boolean>;
+  /** Called with bytes read; a promise where the bandwidth is limited and they have to wait. */
+  readonly took: (bytes: number) => Promise<void> | undefined;
 }
 
-type Ready = { readonly line: number; readonly unit?: Unit; readonly large?: { readonly entry: Entry; readonly from: number; readonly to: number } };
+/** A line of the plan, and where its content begins and ends. */
+interface Place {
+  readonly line: number;
+  readonly isContinued: boolean;
+  readonly from: number;
+  readonly to: number;
+  /** Whether it is all of the entry's content. */
+  readonly isWhole: boolean;
+}
 
-/** Reads the lines of a shard from the cursor on: small files many at once, large ones as a stream, everything in order. */
-export async function* shardUnits(lines: readonly PlanLine[], cursor: ShardCursor, context: UnitContext): AsyncGenerator<Unit> {
-  const numbers = Array.from({ length: lines.length - cursor.line }, (_, index) => cursor.line + index);
-  for await (const ready of orderedMap(numbers, smallAtOnce, (line) => prepare(lines[line]!, line, line === cursor.line ? cursor.offset : 0, context))) {
-    if (ready.unit !== undefined) yield ready.unit;
-    if (ready.large === undefined) continue;
-    const { entry, from, to } = ready.large;
-    const path = context.chunking === 'fixed' ? context.source.localContent?.(context.handle, entry) : undefined;
-    const chunks = context.chunking === 'contentDefined' ? cutByContent : path === undefined ? cutFixed : cutFile(path);
-    let offset = from;
-    try {
-      for await (const bytes of chunks(entry, from, to, context)) {
-        // The consumer takes the buffer over: its length is not to be asked afterwards.
-        const { length } = bytes;
-        yield { kind: 'chunk', line: ready.line, entry, bytes, offset, last: offset + length === to };
-        offset += length;
+type Ready = Unit | (Place & { readonly kind: 'large'; readonly entry: Entry }) | undefined;
+
+/**
+ * Reads the lines of a shard from the cursor on, each the text of a `PlanLine`: small files many at once, large ones as a stream. Hands everything to
+ * `add`, in order. Waits only for what returns a promise: of a hundred thousand small files each wait would cost as much as the file.
+ */
+export async function shardUnits(lines: readonly string[], cursor: ShardCursor, context: UnitContext, add: (unit: Unit) => Promise<void> | undefined): Promise<void> {
+  const ahead: (Ready | Promise<Ready>)[] = [];
+  let next = cursor.line;
+  try {
+    for (let line = cursor.line; line < lines.length; line++) {
+      for (; next < lines.length && ahead.length < smallAtOnce; next++) {
+        const ready = prepare(JSON.parse(lines[next]!) as PlanLine, next, next === cursor.line ? cursor.offset : 0, context);
+        if (ready instanceof Promise) ready.catch(() => undefined);
+        ahead.push(ready);
       }
-    } catch (error) {
-      yield { kind: 'entry', line: ready.line, entry: gapOf(entry, error) };
+      const first = ahead.shift();
+      const ready = first instanceof Promise ? await first : first;
+      if (ready === undefined) continue;
+      const adding = ready.kind === 'large' ? addLarge(ready, context, add) : add(ready);
+      if (adding !== undefined) await adding;
     }
+  } finally {
+    await Promise.allSettled(ahead);
   }
 }
 
-async function prepare(line: PlanLine, number: number, offset: number, context: UnitContext): Promise<Ready> {
-  if ('remove' in line) return { line: number };
-  const { slice, was } = line;
-  const from = (slice?.offset ?? 0) + offset;
-  const to = slice === undefined ? line.put.length : slice.offset + slice.length;
+async function addLarge({ entry, from, to, line, isContinued }: Extract<Ready, { kind: 'large' }>, context: UnitContext, add: (unit: Unit) => Promise<void> | undefined): Promise<void> {
+  const path = context.chunking === 'fixed' ? context.source.localContent?.(context.handle, entry) : undefined;
+  const cut = context.chunking === 'contentDefined' ? cutByContent : path === undefined ? cutFixed : cutFile(path);
+  const chunks = cut(entry, from, to, context);
+  let offset = from;
+  try {
+    for (;;) {
+      const read = await chunks.next().catch((error: unknown) => ({ error }));
+      if ('error' in read) return void await add({ kind: 'entry', line, isContinued, entry: gapOf(entry, read.error) });
+      if (read.done === true) return;
+      // The buffer is taken over: its length is not to be asked afterwards.
+      const { length } = read.value;
+      await add({ kind: 'chunk', line, isContinued, entry, bytes: read.value, offset, last: offset + length === to });
+      offset += length;
+    }
+  } finally {
+    await chunks.return(undefined);
+  }
+}
+
+function prepare(planned: PlanLine, line: number, offset: number, context: UnitContext): Ready | Promise<Ready> {
+  if ('remove' in planned) return undefined;
+  const { put, slice, was } = planned;
+  const place: Place = {
+    line, isContinued: (slice?.offset ?? 0) > 0, isWhole: slice === undefined && offset === 0,
+    from: (slice?.offset ?? 0) + offset, to: slice === undefined ? put.length : slice.offset + slice.length,
+  };
+  const unreadable = (error: unknown): Ready => ({ kind: 'entry', line, isContinued: place.isContinued, entry: gapOf(put, error) });
   try {
     // A line that is resumed in the middle was completed before, and so were earlier slices.
-    const entry = await context.source.complete(context.handle, line.put, context.signal);
-    if (entry.gap !== undefined || entry.type !== 'file' || entry.length === 0) return { line: number, unit: { kind: 'entry', line: number, entry } };
-    if (was !== undefined && offset === 0 && (await context.isKnown(entry, was))) return { line: number, unit: { kind: 'entry', line: number, entry, was } };
-    if (context.chunking === 'contentDefined' || to - from > Math.min(smallBytes, context.chunkBytes) || slice !== undefined || offset > 0) return { line: number, large: { entry, from, to } };
-    const path = context.source.localContent?.(context.handle, entry);
-    if (path !== undefined) {
-      await context.took(entry.length);
-      return { line: number, unit: { kind: 'small', line: number, entry, bytes: { path, offset: 0, length: entry.length } } };
-    }
-    const bytes = new Uint8Array(entry.length);
-    let filled = 0;
-    for await (const part of context.source.read(context.handle, entry, 0, entry.length, context.signal)) {
-      if (filled + part.length > bytes.length) throw tooLong(entry);
-      bytes.set(part, filled);
-      filled += part.length;
-      await context.took(part.length);
-    }
-    if (filled < bytes.length) throw tooShort(entry, filled);
-    return { line: number, unit: { kind: 'small', line: number, entry, bytes } };
+    const entry = context.source.complete(context.handle, put, context.signal);
+    const expected = offset === 0 ? was : undefined;
+    const ready = entry instanceof Promise ? entry.then((complete) => readyOf(complete, expected, place, context)) : readyOf(entry, expected, place, context);
+    return ready instanceof Promise ? ready.catch(unreadable) : ready;
   } catch (error) {
-    return { line: number, unit: { kind: 'entry', line: number, entry: gapOf(line.put, error) } };
+    return unreadable(error);
   }
+}
+
+function readyOf(entry: Entry, was: Was | undefined, place: Place, context: UnitContext): Ready | Promise<Ready> {
+  const { line, isContinued } = place;
+  if (entry.gap !== undefined || entry.type !== 'file' || entry.length === 0) return { kind: 'entry', line, isContinued, entry };
+  if (was === undefined) return contentOf(entry, place, context);
+  return context.isKnown(entry, was).then((isKnown): Ready | Promise<Ready> => (isKnown ? { kind: 'entry', line, isContinued, entry, was } : contentOf(entry, place, context)));
+}
+
+function contentOf(entry: Entry, place: Place, context: UnitContext): Ready | Promise<Ready> {
+  const { line, isContinued, from, to, isWhole } = place;
+  if (context.chunking === 'contentDefined' || to - from > Math.min(smallBytes, context.chunkBytes) || !isWhole) return { kind: 'large', ...place, entry };
+  const path = context.source.localContent?.(context.handle, entry);
+  if (path === undefined) return readSmall(entry, place, context);
+  const unit = { kind: 'small', line, isContinued, entry, bytes: { path, offset: 0, length: entry.length } } as const;
+  return context.took(entry.length)?.then(() => unit) ?? unit;
+}
+
+async function readSmall(entry: Entry, { line, isContinued }: Place, context: UnitContext): Promise<Ready> {
+  const bytes = new Uint8Array(entry.length);
+  let filled = 0;
+  for await (const part of context.source.read(context.handle, entry, 0, entry.length, context.signal)) {
+    if (filled + part.length > bytes.length) throw tooLong(entry);
+    bytes.set(part, filled);
+    filled += part.length;
+    await context.took(part.length);
+  }
+  if (filled < bytes.length) throw tooShort(entry, filled);
+  return { kind: 'small', line, isContinued, entry, bytes };
 }
 
 /** The chunks of a file that a thread reads. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Failure } from '../contracts/failure.ts';
+import { freeBuffers } from '../backupset/freeBuffers.ts';
 import type { FramePool } from '../backupset/framePool.ts';
 import { frameHeaderBytes, readFrameHeader } from '../backupset/frame.ts';
 import type { Repository } from '../backupset/repository.ts';
@@ -9,42 +10,49 @@ const frameTarget = 1 << 20;
 /** What a staged object may weigh; a shard's plan or receipt is far below. */
 const mostBytes = 256 << 20;
 
-/** Stores JSON values as lines in frames: compressed, checked and, where the repository is, encrypted. Atomic like every `put`. */
-export async function writeLines(repository: Repository, pool: FramePool, key: string, values: Iterable<unknown>, signal?: AbortSignal): Promise<void> {
+/** Stores lines, each a JSON text, in frames: compressed, checked and, where the repository is, encrypted. Atomic like every `put`. */
+export async function writeLines(repository: Repository, pool: FramePool, key: string, lines: Iterable<string>, signal?: AbortSignal): Promise<void> {
   const frames: Uint8Array[] = [];
-  let lines: string[] = [];
+  let pending: string[] = [];
   let size = 0;
   const flush = async (): Promise<void> => {
-    const { frames: [frame] } = await pool.encode(new TextEncoder().encode(lines.join('')) as Uint8Array<ArrayBuffer>, [repository.keys]);
+    const raw = new TextEncoder().encode(pending.join('')) as Uint8Array<ArrayBuffer>;
+    const { frames: [frame] } = await pool.encode(raw, [repository.keys]);
     frames.push(frame!);
-    lines = [];
+    pending = [];
     size = 0;
   };
-  for (const value of values) {
-    const line = `${JSON.stringify(value)}\n`;
-    lines.push(line);
+  for (const line of lines) {
+    pending.push(line, '\n');
     size += line.length;
     if (size >= frameTarget) await flush();
   }
-  if (lines.length > 0 || frames.length === 0) await flush();
+  if (pending.length > 0 || frames.length === 0) await flush();
   const hash = createHash('sha256');
   for (const frame of frames) hash.update(frame);
   await repository.session.put(key, frames, { length: frames.reduce((sum, each) => sum + each.length, 0), sha256: hash.digest('hex') }, signal);
+  freeBuffers(frames);
 }
 
-/** The values `writeLines` stored, or `undefined` when there is no such object. */
-export async function readLines<T>(repository: Repository, pool: FramePool, key: string, signal?: AbortSignal): Promise<T[] | undefined> {
+/** The lines that `writeLines` stored, or `undefined` when there is no such object. Kept as text, a shard's lines are one thing for the collector instead of a hundred thousand. */
+export async function readLines(repository: Repository, pool: FramePool, key: string, signal?: AbortSignal): Promise<string[] | undefined> {
   const found = await repository.session.stat(key, signal);
   if (found === undefined) return undefined;
   if (found.length > mostBytes) throw new Failure('E_CORRUPT', `${key} is ${found.length} bytes long, more than anything staged may be`);
   const bytes = Buffer.concat(await Array.fromAsync(repository.session.get(key, undefined, signal)));
-  const values: T[] = [];
+  const lines: string[] = [];
   for (let offset = 0; offset < bytes.length;) {
     const header = readFrameHeader(bytes.subarray(offset));
     const end = offset + frameHeaderBytes + header.storedLength;
     const raw = await pool.decode(bytes.subarray(offset, end), repository.keys);
-    for (const line of new TextDecoder().decode(raw).split('\n')) if (line !== '') values.push(JSON.parse(line) as T);
+    for (const line of new TextDecoder().decode(raw).split('\n')) if (line !== '') lines.push(line);
+    freeBuffers([raw]);
     offset = end;
   }
-  return values;
+  return lines;
+}
+
+/** The same, parsed. */
+export async function readValues<T>(repository: Repository, pool: FramePool, key: string, signal?: AbortSignal): Promise<T[] | undefined> {
+  return (await readLines(repository, pool, key, signal))?.map((line) => JSON.parse(line) as T);
 }

@@ -116,7 +116,7 @@ class DbserviceSession implements SourceSession<DbserviceSelection> {
     return describeDumps(this.#dumps(handle.name), snapshotsOf(handle).map((snapshot) => snapshot.database), Number(handle.data['spreadMs'] ?? 0));
   }
 
-  async complete(_handle: Handle, entry: Entry): Promise<Entry> {
+  complete(_handle: Handle, entry: Entry): Entry {
     return entry;
   }
 

@@ -53,7 +53,7 @@ async function copy(from: SourceSession, handle: Handle, staging: string, parent
   expect(plan.shards).toBe(1);
   const totals = await copyShard({ ...common, chunking: 'fixed', handle, shard: 0, ahead: 4, took: async () => undefined, readBack: async () => undefined, progress: () => undefined });
   expect(await checkShard({ folder: staging, shard: 0, destinations, pool, signal, took: async () => { throw new Error('copying has read everything back already'); } })).toBe(true);
-  return { totals, entries: await Array.fromAsync(copiedEntries(destinations[0]!, pool, staging, 1, signal, async () => undefined)) };
+  return { totals, entries: (await Array.fromAsync(copiedEntries(destinations[0]!, pool, staging, 1, signal, async () => undefined), (some) => [...some])).flat() };
 }
 
 async function contentOf(entry: IndexedEntry): Promise<Buffer> {

@@ -80,7 +80,7 @@ export class PackStream {
   #pending: { items: ContentItem[]; parts: Bytes[]; bytes: number } = { items: [], parts: [], bytes: 0 };
   #writers: PackWriter[] = [];
   /** Two by destination: one is filled while the other is on its way. */
-  readonly #rooms: readonly Buffer[][];
+  readonly #rooms: readonly (readonly [Buffer[], Buffer[]])[];
   #packs = 0;
   /** Pieces of the entry in the making. */
   #open: (Piece | GrowingPiece)[][];
@@ -96,7 +96,7 @@ export class PackStream {
     this.#cursor = options.cursor;
     this.#open = options.open.map((each) => [...each]);
     this.#finished = options.destinations.map(() => []);
-    this.#rooms = options.destinations.map(({ repository }) => [0, 1].map(() => Buffer.allocUnsafeSlow(repository.packBytes)));
+    this.#rooms = options.destinations.map(() => [[], []]);
     this.#newPack();
   }
 
@@ -139,7 +139,7 @@ export class PackStream {
 
   /** Gives the memory of the packs back, when all of them are stored or given up. */
   free(): void {
-    freeBuffers(this.#rooms.flat());
+    freeBuffers(this.#rooms.flat(2));
   }
 
   async #flushPending(): Promise<void> {

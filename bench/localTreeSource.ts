@@ -1,9 +1,7 @@
-import { createReadStream, createWriteStream } from 'node:fs';
 import * as fs from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { once } from 'node:events';
 import { z } from 'zod';
 import type { DataSource, Handle, SourceSession } from '../components/dataSource.ts';
 import { compareKeys } from '../contracts/compareKeys.ts';
@@ -13,10 +11,12 @@ import { Failure } from '../contracts/failure.ts';
 const instance = z.strictObject({ root: z.string().startsWith('/') });
 const selection = z.strictObject({});
 const readBytes = 1 << 20;
+const linesAtOnce = 8192;
 
 /**
- * A folder of this machine as a data source, for measuring: what peers read, read by us. Its handle is a listing, so that an increment is a comparison
- * of two listings, as it is with snapshots. It stands still only if nobody touches it, and nothing can be restored into it: no source for users.
+ * A folder of this machine as a data source, for measuring: what peers read, read by us. It is listed once, while it is planned, and the listing is kept
+ * for its handle, so that an increment is a comparison of two listings, as it is with snapshots. It stands still only if nobody touches it, and nothing
+ * can be restored into it: no source for users.
  */
 export const localTreeSource: DataSource<z.infer<typeof instance>, z.infer<typeof selection>> = {
   name: 'localtree', component: 'LocalTree', kind: 'serviceData', instance, selection, chunking: 'fixed', runsAfter: [], neverWith: {}, incomparableAttributes: [], covered: () => 'none',
@@ -26,24 +26,28 @@ export const localTreeSource: DataSource<z.infer<typeof instance>, z.infer<typeo
 
 function session(root: string, scratch: string): SourceSession<z.infer<typeof selection>> {
   const listing = (name: string): string => join(scratch, `${name}.listing`);
+  const taken = (name: string): string => join(scratch, `${name}.taken`);
   const cannot = async (): Promise<never> => { throw new Failure('E_UNSUPPORTED', 'a local tree is only read, for measuring'); };
   async function* entries(handle: Handle): AsyncGenerator<Entry> {
     if (!fs.existsSync(listing(handle.name))) throw new Failure('E_HANDLE_LOST', `no listing ${handle.name}`);
-    for await (const line of createInterface({ input: createReadStream(listing(handle.name), { highWaterMark: readBytes }) })) yield JSON.parse(line) as Entry;
+    for await (const line of createInterface({ input: fs.createReadStream(listing(handle.name), { highWaterMark: readBytes }) })) yield JSON.parse(line) as Entry;
   }
   return {
     preflight: async () => ({ version: '1', problems: [] }),
     async takeHandle(name) {
       await mkdir(scratch, { recursive: true });
-      if (!fs.existsSync(listing(name))) await writeListing(root, listing(name));
-      return { name, takenAt: (await stat(listing(name))).mtime.toISOString(), data: {} };
+      if (!fs.existsSync(taken(name))) fs.writeFileSync(taken(name), '');
+      return { name, takenAt: fs.statSync(taken(name)).mtime.toISOString(), data: {} };
     },
-    dropHandle: (name) => rm(listing(name), { force: true }),
-    listHandles: async () => fs.readdirSync(scratch).flatMap((name) => (name.endsWith('.listing') ? [name.slice(0, -'.listing'.length)] : [])),
+    async dropHandle(name) {
+      for (const file of [listing(name), `${listing(name)}.new`, taken(name)]) await rm(file, { force: true });
+    },
+    listHandles: async () => fs.readdirSync(scratch).flatMap((name) => (name.endsWith('.taken') ? [name.slice(0, -'.taken'.length)] : [])),
     async *plan(handle, _selection, since, report) {
       report({ kind: since === undefined ? 'full' : 'incremental' });
-      if (since === undefined) for await (const entry of entries(handle)) yield { op: 'put', entry };
-      else yield* changes(entries(since.handle), entries(handle));
+      const now = listed(root, listing(handle.name));
+      if (since === undefined) for await (const entry of now) yield { op: 'put', entry };
+      else yield* changes(entries(since.handle), now);
     },
     describe: async () => ({ version: '1', inventory: { root }, warnings: [], openKeys: [] }),
     complete: (_handle, entry) => entry,
@@ -69,31 +73,38 @@ function session(root: string, scratch: string): SourceSession<z.infer<typeof se
   };
 }
 
-async function writeListing(root: string, file: string): Promise<void> {
-  const out = createWriteStream(`${file}.new`);
-  let lines: string[] = [];
-  const flush = async (): Promise<void> => {
-    if (!out.write(lines.join(''))) await once(out, 'drain');
-    lines = [];
-  };
-  for (const entry of walk(root, '')) {
-    lines.push(`${JSON.stringify(entry)}\n`);
-    if (lines.length === 4096) await flush();
+/** Lists the folder; what was listed is kept in `file`, for the next increment, when it is whole. */
+async function* listed(root: string, file: string): AsyncGenerator<Entry> {
+  const out = await open(`${file}.new`, 'w');
+  try {
+    let lines: string[] = [];
+    let writing: Promise<unknown> = Promise.resolve();
+    for (const entry of walk(root, '')) {
+      lines.push(JSON.stringify(entry), '\n');
+      yield entry;
+      if (lines.length < linesAtOnce) continue;
+      await writing;
+      writing = out.appendFile(lines.join(''));
+      // A failure is thrown when it is waited for.
+      writing.catch(() => undefined);
+      lines = [];
+    }
+    await writing;
+    await out.appendFile(lines.join(''));
+  } finally {
+    await out.close();
   }
-  await flush();
-  out.end();
-  await once(out, 'close');
   await rename(`${file}.new`, file);
 }
 
-function* walk(root: string, below: string): Generator<Entry> {
-  yield entryOf(below === '' ? '/' : below, fs.lstatSync(join(root, below)));
-  const names = fs.readdirSync(join(root, below)).sort((a, b) => compareKeys(a, b));
-  for (const name of names) {
-    const key = `${below}/${name}`;
-    const status = fs.lstatSync(join(root, key));
-    if (status.isDirectory()) yield* walk(root, key);
-    else if (status.isFile()) yield entryOf(key, status);
+function* walk(root: string, key: string): Generator<Entry> {
+  const folder = `${root}${key}`;
+  yield entryOf(key === '' ? '/' : key, fs.lstatSync(folder));
+  for (const name of fs.readdirSync(folder).sort(compareKeys)) {
+    const below = `${key}/${name}`;
+    const status = fs.lstatSync(`${root}${below}`);
+    if (status.isDirectory()) yield* walk(root, below);
+    else if (status.isFile()) yield entryOf(below, status);
   }
 }
 

@@ -115,8 +115,9 @@ export interface ClusterActivities {
   beginSet(run: RunRef, plan: BackupPlan, destination: DestinationRef, recoveryPoint: string): Promise<void>;
 
   planShards(copy: CopyTask): Promise<CopyPlan>;
-  copyShard(copy: CopyTask, shard: number, limits: Limits): Promise<ShardCopied>;
-  /** Reads back what copyShard stored. `false`: something was wrong; it has been removed and the shard must be copied again. */
+  /** `isChecked`: every pack was read back as it was stored, and was right, so that there is nothing for checkShard to look at. Absent where nobody says so. */
+  copyShard(copy: CopyTask, shard: number, limits: Limits): Promise<ShardCopied & { readonly isChecked?: boolean }>;
+  /** Reads back what copyShard stored and does not vouch for. `false`: something was wrong; it has been removed and the shard must be copied again. */
   checkShard(copy: CopyTask, shard: number, limits: Limits): Promise<boolean>;
   buildIndex(copy: CopyTask, plan: CopyPlan, destination: DestinationRef): Promise<SourceSeal>;
 

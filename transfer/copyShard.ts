@@ -37,12 +37,12 @@ const none: ShardCopied = { entries: 0, files: 0, bytes: 0, readBytes: 0, stored
 
 /**
  * Copies one shard to every destination. What is stored is the checkpoint: after each pack a receipt says where to go on, so a repeated call
- * reads and stores again at most the pack that was in the making.
+ * reads and stores again at most the pack that was in the making. `isChecked`: every pack was read back and was right.
  */
-export async function copyShard(context: CopyContext): Promise<ShardCopied> {
+export async function copyShard(context: CopyContext): Promise<ShardCopied & { readonly isChecked: boolean }> {
   const { destinations, pool, folder, shard, signal } = context;
   const done = await Promise.all(destinations.map((each) => readShardDone(each, pool, folder, shard, signal)));
-  if (done.every((each) => each !== undefined)) return totalsOf(done[0]!);
+  if (done.every((each) => each !== undefined)) return { ...totalsOf(done[0]!), isChecked: done.every((each) => each!.unchecked?.length === 0) };
 
   const lines = await readPlan(context);
   const start = await lastReceipt(context);
@@ -90,7 +90,7 @@ export async function copyShard(context: CopyContext): Promise<ShardCopied> {
     const summary: ShardDone = { ...totals, receipts, unchecked: unchecked[index]! };
     await writeLines(each.repository, pool, shardDoneKey(folder, shard), [JSON.stringify(summary)], signal);
   }));
-  return totals;
+  return { ...totals, isChecked: unchecked.every((each) => each.length === 0) };
 }
 
 function addUnit(stream: PackStream, unit: Unit, known: KnownContent): Promise<void> | undefined {

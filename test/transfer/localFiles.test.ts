@@ -45,12 +45,14 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function copy(from: SourceSession, handle: Handle, staging: string, parent?: OpenDestination['parent']): Promise<{ totals: ShardCopied; entries: IndexedEntry[] }> {
+/** @param planned called between the listing and the copying of what was listed. */
+async function copy(from: SourceSession, handle: Handle, staging: string, parent?: OpenDestination['parent'], planned?: () => Promise<void>): Promise<{ totals: ShardCopied; entries: IndexedEntry[] }> {
   const destinations: OpenDestination[] = [{ name: 'vault', repository, parent, bad: new Set() }];
   const common = { source: from, folder: staging, destinations, pool, signal };
   const task: CopyTask = { run: { runId: 'r', runKey: 'r' }, task: 't', ref: { cluster: 'c', source: 'localtree', instance: 'i', selection: {} }, handle, attempt: 1, destinations: [], parent: null };
   const plan = await planShards({ ...common, copy: task, progress: () => undefined });
   expect(plan.shards).toBe(1);
+  await planned?.();
   const totals = await copyShard({ ...common, chunking: 'fixed', handle, shard: 0, ahead: 4, took: async () => undefined, readBack: async () => undefined, progress: () => undefined });
   expect(await checkShard({ folder: staging, shard: 0, destinations, pool, signal, took: async () => { throw new Error('copying has read everything back already'); } })).toBe(true);
   return { totals, entries: (await Array.fromAsync(copiedEntries(destinations[0]!, pool, staging, 1, signal, async () => undefined), (some) => [...some])).flat() };
@@ -62,20 +64,27 @@ async function contentOf(entry: IndexedEntry): Promise<Buffer> {
 
 test('entries, packs and gaps are the same as through the main thread', async () => {
   const handle = await source.takeHandle('h', {});
-  await truncate(join(folder, 'tree', 'large'), 5 * chunk + 7);
-  await rm(join(folder, 'tree', 'd', 'small-17'));
+  const harm = async (): Promise<void> => {
+    await truncate(join(folder, 'tree', 'large'), 5 * chunk + 7);
+    await rm(join(folder, 'tree', 'd', 'small-17'));
+  };
+  const heal = async (): Promise<void> => {
+    await writeFile(join(folder, 'tree', 'large'), large);
+    await writeFile(join(folder, 'tree', 'd', 'small-17'), 'content 17 '.repeat(17 * 20));
+  };
   const { localContent: _, ...streaming } = source;
-  const onThreads = await copy(source, handle, 'staging/a');
-  const streamed = await copy({ ...streaming, [Symbol.asyncDispose]: async () => undefined }, handle, 'staging/b').catch((error: unknown) => error as Error);
-  // The source of the bench does not translate the system's errors in its stream; the thread does.
-  expect(streamed).toMatchObject({ code: 'ENOENT' });
+  const onThreads = await copy(source, handle, 'staging/a', undefined, harm);
   expect(onThreads.entries.filter((each) => each.gap !== undefined).map((each) => each.key)).toEqual(['/d/small-17', '/large']);
   expect(onThreads.entries.find((each) => each.key === '/large')).not.toHaveProperty('pieces');
   expect(onThreads.totals).toMatchObject({ files: 41, gaps: 2 });
   for (const entry of onThreads.entries.filter((each) => each.type === 'file' && each.gap === undefined)) expect((await contentOf(entry)).equals(await readFile(join(folder, 'tree', entry.key))), entry.key).toBe(true);
 
-  await writeFile(join(folder, 'tree', 'large'), large);
-  await writeFile(join(folder, 'tree', 'd', 'small-17'), 'content 17 '.repeat(17 * 20));
+  await heal();
+  const streamed = await copy({ ...streaming, [Symbol.asyncDispose]: async () => undefined }, handle, 'staging/b', undefined, harm).catch((error: unknown) => error as Error);
+  // The source of the bench does not translate the system's errors in its stream; the thread does.
+  expect(streamed).toMatchObject({ code: 'ENOENT' });
+
+  await heal();
   const whole = await copy(source, handle, 'staging/c');
   expect((await copy({ ...streaming, [Symbol.asyncDispose]: async () => undefined }, handle, 'staging/d')).entries).toEqual(whole.entries);
   expect(whole.entries.some((each) => each.gap !== undefined)).toBe(false);

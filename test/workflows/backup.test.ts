@@ -33,6 +33,13 @@ describe('a backup run', () => {
     expect(calls.filter((each) => each === 'copyShard')).toHaveLength(2 * 3 + 1);
   });
 
+  it('looks again only at shards that copying does not vouch for', async () => {
+    const copied = { entries: 10, files: 10, bytes: 100, readBytes: 100, storedBytes: 50, gaps: 0 };
+    const { outcome, calls } = await run({ copyShard: (call) => ({ ...copied, isChecked: call !== 1 }) });
+    expect(outcome?.outcome).toBe('sealed');
+    expect(calls.filter((each) => each === 'checkShard')).toHaveLength(1);
+  });
+
   it('takes a lost handle anew, plans again, and says so', async () => {
     const { outcome, world } = await run({ copyShard: (call, copy) => { if (call === 4 && copy.attempt === 1) throw failure('E_HANDLE_LOST', 'the snapshot is gone'); } });
     expect(outcome?.outcome).toBe('sealed');

@@ -10,11 +10,12 @@ import type { FileStretch, FrameAnswer, FrameJob, FrameResult } from './frameJob
 export interface FramePool extends AsyncDisposable {
   /**
    * Makes a frame of `raw`, whose buffer it takes over. One finished frame, header included, per key; the same object for equal keys.
-   * `itemDigests`: SHA-256 of the stretches in `items`. `known`: a digest; content that has it makes no frames.
+   * `itemDigests`: SHA-256 of the stretches in `items`. `known`: a digest; content that has it makes no frames. `rank`: what has a lower one goes first;
+   * without it everything else does, as somebody waits for it.
    */
-  encode(raw: Uint8Array<ArrayBuffer>, keys: readonly (FrameKeys | undefined)[], items?: readonly { readonly offset: number; readonly length: number }[], known?: string): Promise<FrameResult>;
+  encode(raw: Uint8Array<ArrayBuffer>, keys: readonly (FrameKeys | undefined)[], items?: readonly { readonly offset: number; readonly length: number }[], known?: string, rank?: number): Promise<FrameResult>;
   /** Makes one frame of stretches of files of this machine, which are read on the thread. One that cannot be read is not in it, and its item says why. */
-  encodeFiles(files: readonly FileStretch[], keys: readonly (FrameKeys | undefined)[], known?: string): Promise<FrameResult>;
+  encodeFiles(files: readonly FileStretch[], keys: readonly (FrameKeys | undefined)[], known?: string, rank?: number): Promise<FrameResult>;
   /** Opens the pieces of a pack that is a file of this machine, in the order they lie in it, on the thread. Returns the places of those that are wrong. */
   checkPack(path: string, pieces: readonly PiecePlace[], keys: FrameKeys | undefined, chunkBytes: number): Promise<readonly number[]>;
   /** Writes files from packs that are files of this machine, or from stretches of them, which it takes over, on the thread. Returns why some did not come out, by their place. */
@@ -30,6 +31,7 @@ export interface FramePool extends AsyncDisposable {
 interface Waiting {
   readonly job: FrameJob;
   readonly transfer: ArrayBuffer[];
+  readonly rank: number;
   readonly resolve: (result: FrameResult) => void;
   readonly reject: (error: Error) => void;
 }
@@ -74,13 +76,13 @@ class ThreadPool implements FramePool {
     this.#size = Math.max(1, threads);
   }
 
-  async encode(raw: Uint8Array<ArrayBuffer>, keys: readonly (FrameKeys | undefined)[], items: readonly { readonly offset: number; readonly length: number }[] = [], known?: string): Promise<FrameResult> {
+  async encode(raw: Uint8Array<ArrayBuffer>, keys: readonly (FrameKeys | undefined)[], items: readonly { readonly offset: number; readonly length: number }[] = [], known?: string, rank?: number): Promise<FrameResult> {
     const own = ownBuffer(raw);
-    return await forEachKey(keys, (distinct) => this.#run({ job: this.#next++, op: 'encode', raw: own, keys: distinct, items, known }, [own.buffer]));
+    return await forEachKey(keys, (distinct) => this.#run({ job: this.#next++, op: 'encode', raw: own, keys: distinct, items, known }, [own.buffer], rank));
   }
 
-  async encodeFiles(files: readonly FileStretch[], keys: readonly (FrameKeys | undefined)[], known?: string): Promise<FrameResult> {
-    return await forEachKey(keys, (distinct) => this.#run({ job: this.#next++, op: 'encodeFiles', files, keys: distinct, known }, []));
+  async encodeFiles(files: readonly FileStretch[], keys: readonly (FrameKeys | undefined)[], known?: string, rank?: number): Promise<FrameResult> {
+    return await forEachKey(keys, (distinct) => this.#run({ job: this.#next++, op: 'encodeFiles', files, keys: distinct, known }, [], rank));
   }
 
   async checkPack(path: string, pieces: readonly PiecePlace[], keys: FrameKeys | undefined, chunkBytes: number): Promise<readonly number[]> {
@@ -114,10 +116,10 @@ class ThreadPool implements FramePool {
     await Promise.all(this.#threads.splice(0).map((thread) => thread.worker.terminate()));
   }
 
-  #run(job: FrameJob, transfer: ArrayBuffer[]): Promise<FrameResult> {
+  #run(job: FrameJob, transfer: ArrayBuffer[], rank = 0): Promise<FrameResult> {
     if (this.#closed) return Promise.reject(new Failure('E_INTERNAL', 'the frame threads were stopped'));
     return new Promise((resolve, reject) => {
-      this.#queue.push({ job, transfer, resolve, reject });
+      this.#queue.splice(this.#queue.findLastIndex((each) => each.rank <= rank) + 1, 0, { job, transfer, rank, resolve, reject });
       this.#dispatch();
     });
   }

@@ -65,7 +65,7 @@ function session(root: string, scratch: string): SourceSession<z.infer<typeof se
         fs.closeSync(fd);
       }
     },
-    localContent: (_handle, entry) => join(root, entry.key),
+    localContent: (_handle, entry) => `${root}${entry.key}`,
     planRestore: cannot, beginRestore: cannot, isRestored: cannot, writeEntry: cannot, settleDirectory: cannot, finishRestore: cannot, statRestored: cannot,
     readRestored() { throw new Failure('E_UNSUPPORTED', 'a local tree is only read, for measuring'); },
     comparable: () => 'content', commitRestore: cannot, rollbackRestore: cannot, releaseRestore: cannot, isUnfinished: async () => false,

@@ -90,6 +90,8 @@ export class PackStream {
   #cursor: ShardCursor;
   /** The last line that ended early because its content could not be read: what of it is still on its way does not count. */
   #given: number | undefined;
+  /** Of shards in work at once the one that began first gets the threads first: they end one after the other, and while one is stored another is compressed. */
+  readonly #rank = performance.now();
 
   constructor(options: PackStreamOptions) {
     this.#options = options;
@@ -157,7 +159,7 @@ export class PackStream {
     const { pool, destinations } = this.#options;
     const keys = destinations.map((each) => each.repository.keys);
     const known = expected?.[0]?.digest;
-    const encoded = 'path' in parts[0]! ? pool.encodeFiles(parts as readonly FileStretch[], keys, known) : pool.encode(joined(parts as readonly Uint8Array<ArrayBuffer>[], size), keys, placesOf(items), known);
+    const encoded = 'path' in parts[0]! ? pool.encodeFiles(parts as readonly FileStretch[], keys, known, this.#rank) : pool.encode(joined(parts as readonly Uint8Array<ArrayBuffer>[], size), keys, placesOf(items), known, this.#rank);
     await this.#push(encoded.then((done) => ({ items, encoded: done, expected: done.rawDigest === known ? expected?.map((piece) => [piece]) : undefined })));
   }
 

@@ -17,6 +17,8 @@ export interface Answer {
 
 /** mrs-backup as a user has it: its commands, and `up` running in the background. */
 export interface Product {
+  /** Path of its configuration. */
+  readonly config: string;
   /** Runs a command to its end. */
   run(...args: readonly string[]): Promise<Answer>;
   /** Runs a command with `--output json` and returns its document. @throws Error when the exit code is not one of `codes`. */
@@ -38,6 +40,7 @@ export function openProduct(config: string, stateFolder: string, env: NodeJS.Pro
   };
   const run: Product['run'] = (...args) => start(args).answer;
   return {
+    config,
     run,
     start,
     async json<T>(args: readonly string[], codes: readonly number[] = [0]): Promise<T> {

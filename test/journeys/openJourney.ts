@@ -3,6 +3,9 @@ import { tmpdir, userInfo } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
+import { connectEngine, type Engine } from '../../client/engine.ts';
+import { showRun } from '../../client/runView.ts';
+import { loadConfig } from '../../config/loadConfig.ts';
 import { connectDbservice } from '../../lab/dbservice.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { openProduct, type Product } from '../../lab/product.ts';
@@ -107,16 +110,39 @@ export interface ShownRun {
   readonly failures: readonly { readonly code: string; readonly message: string; readonly hint: string }[];
 }
 
-/** Polls until the answer of `run show` satisfies, and returns it. */
+/**
+ * Waits until the answer of `run show` satisfies, and returns it. Looks often, with the use-case behind the command; the command itself, which is a
+ * process each time and would take the processor from what is waited for, has the last word.
+ */
 export async function untilShown(product: Product, runId: string, satisfies: (view: ShownRun) => boolean, seconds = 60): Promise<ShownRun> {
+  await using looker = lookerAt(product);
   let last: ShownRun | undefined;
   for (const deadline = Date.now() + seconds * 1000; Date.now() < deadline;) {
-    const answer = await product.run('run', 'show', runId, '--output', 'json');
-    if (answer.code === 0) {
-      last = answer.json<ShownRun>();
-      if (satisfies(last)) return last;
+    last = (await looker.look(runId)) ?? last;
+    if (last !== undefined && satisfies(last)) {
+      const answer = await product.run('run', 'show', runId, '--output', 'json');
+      if (answer.code === 0) last = answer.json<ShownRun>();
+      if (answer.code === 0 && satisfies(last)) return last;
     }
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
   throw new Error(`did not happen within ${seconds} s; last: ${JSON.stringify(last)}`);
+}
+
+/** Shows runs over one connection, which is made anew when the engine died. */
+function lookerAt(product: Product): AsyncDisposable & { look(runId: string): Promise<ShownRun | undefined> } {
+  let engine: Engine | undefined;
+  const close = async () => { await engine?.[Symbol.asyncDispose](); engine = undefined; };
+  return {
+    async look(runId) {
+      try {
+        engine ??= await connectEngine(await loadConfig({ file: product.config, env: {} }), {});
+        return (await showRun(engine, runId)) as ShownRun;
+      } catch {
+        await close();
+        return undefined;
+      }
+    },
+    [Symbol.asyncDispose]: close,
+  };
 }

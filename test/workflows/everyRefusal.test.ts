@@ -1,14 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HarmedSteps, workflowTypes, type HarmDone, type Step, type WorkflowType } from './harmedSteps.ts';
 
-let steps: HarmedSteps;
+/** Much of a run is waiting for an engine: several engines, each with runs of its own, wait at the same time. */
+const engines = 4;
+let lanes: HarmedSteps[] = [];
 const calls = new Map<WorkflowType, readonly Step[]>();
 // The engine that skips time loses its way when a run is cancelled.
 beforeAll(async () => {
-  steps = await HarmedSteps.open('real');
-  for (const type of workflowTypes) calls.set(type, await steps.callsOf(type));
+  lanes = await Promise.all(Array.from({ length: engines }, () => HarmedSteps.open('real')));
+  for (const type of workflowTypes) calls.set(type, await lanes[0]!.callsOf(type));
 });
-afterAll(async () => { await steps?.[Symbol.asyncDispose](); });
+afterAll(async () => { await Promise.all(lanes.map((lane) => lane[Symbol.asyncDispose]())); });
 
 /** The last call of each step is refused, refused after its effect, or cancelled; of a backup also the first is refused, when less is there to undo. */
 function casesOf(type: WorkflowType): HarmDone[] {
@@ -25,13 +27,16 @@ function casesOf(type: WorkflowType): HarmDone[] {
 it('knows every activity there is from one workflow or another', () => {
   const gone = new Set([...calls.values()].flat());
   // The way back is gone where a step is refused.
-  expect(steps.all.filter((step) => !gone.has(step))).toEqual(['rollbackRestore']);
+  expect(lanes[0]!.all.filter((step) => !gone.has(step))).toEqual(['rollbackRestore']);
 });
 
 describe.each(workflowTypes)('%s', (type) => {
   it('ends right, or with everything undone, whatever step is refused or cancelled', async () => {
     const problems: string[] = [];
-    for (const harm of casesOf(type)) problems.push(...(await steps.problemsOf(type, harm)));
+    const waiting = casesOf(type);
+    await Promise.all(lanes.map(async (lane) => {
+      for (let harm = waiting.shift(); harm !== undefined; harm = waiting.shift()) problems.push(...(await lane.problemsOf(type, harm)));
+    }));
     expect(problems).toEqual([]);
   }, 300_000);
 });

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { IllegalStateError } from '@temporalio/common';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { activityInterceptor } from '../../activities/activityInterceptor.ts';
 import { clusterQueue, controlQueue, searchAttributes } from '../../contracts/names.ts';
@@ -10,7 +11,7 @@ import { scriptedActivities } from './scriptedActivities.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const tools = process.env['MRS_BACKUP_TOOLS'] ?? join(root, '.tools');
 
-/** Workflows on an engine that skips time, with activities of the test's own. */
+/** Workflows on an engine of their own, with activities of the test's own. */
 export interface WorkflowLab {
   readonly env: TestWorkflowEnvironment;
   /** Runs `work` while these activities answer, on the queues of `prod` and `standby`. */
@@ -20,7 +21,7 @@ export interface WorkflowLab {
 
 /** @param engine `skipping`: waits cost nothing, but it knows less; `real`: the embedded engine's own server, in memory. */
 export async function openWorkflowLab(engine: 'skipping' | 'real'): Promise<WorkflowLab> {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  quietRuntime();
   const env = engine === 'skipping'
     ? await TestWorkflowEnvironment.createTimeSkipping({ server: { executable: tool('temporal-test-server') } })
     : await TestWorkflowEnvironment.createLocal({ server: { executable: tool('temporal'), log: { format: 'pretty', level: 'never' } } });
@@ -46,6 +47,15 @@ export async function openWorkflowLab(engine: 'skipping' | 'real'): Promise<Work
       await env.teardown();
     },
   };
+}
+
+/** Labs of one process share one runtime, and the first of them installs it. */
+function quietRuntime(): void {
+  try {
+    Runtime.install({ logger: new DefaultLogger('ERROR') });
+  } catch (error) {
+    if (!(error instanceof IllegalStateError)) throw error;
+  }
 }
 
 function tool(name: string): { readonly type: 'existing-path'; readonly path: string } {

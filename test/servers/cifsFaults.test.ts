@@ -8,8 +8,10 @@ import { labUser } from '../../lab/asNobody.ts';
 import { cifsFiles } from '../../lab/cifsFiles.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { openCifs } from './cifsPlace.ts';
+import { fillDisk } from './fillDisk.ts';
 import { putAnd } from './putAnd.ts';
 import { lengthsOf, putSample, readLength } from './sftpPlace.ts';
+import { untilReached } from './untilReached.ts';
 
 // Real faults of a real server, of a real (small) file system below it and of the line. Mounting needs root; without it these tests fail, they do not skip.
 const run = promisify(execFile);
@@ -47,18 +49,6 @@ async function mountDisk(): Promise<string> {
   return disk;
 }
 
-/** What waiting cures is tried again, as the engine does. */
-async function again<T>(work: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (tries === 10) throw error;
-      expect(error).toMatchObject(unreachable);
-    }
-  }
-}
-
 /** Child processes of this one that have libsmbclient in them. */
 async function childrenOf(): Promise<number[]> {
   const pids = (await readFile(`/proc/self/task/${process.pid}/children`, 'utf8')).split(' ').filter((word) => word !== '').map(Number);
@@ -75,14 +65,14 @@ describe('a server', () => {
     await expect(session.stat('before')).rejects.toMatchObject({ ...unreachable, message: expect.stringContaining('ECONNREFUSED') });
     await expect(openCifs(lab, { path: 'killed' })).rejects.toMatchObject(unreachable);
     await lab.up(['cifs']);
-    await again(() => putSample(session, 'object', 8_000_000));
+    await untilReached(() => putSample(session, 'object', 8_000_000));
     expect(await lengthsOf(session)).toEqual({ before: 5_000_000, object: 8_000_000 });
     expect(await session.sweep(3_600_000)).toHaveLength(1);
     const reading = session.get('before')[Symbol.asyncIterator]();
     await reading.next();
     await lab.restart('cifs');
     await (async () => { while ((await reading.next()).done !== true); })().then(() => {}, (error: unknown) => expect(error).toMatchObject(unreachable));
-    expect(await again(() => readLength(session, 'before'))).toBe(5_000_000);
+    expect(await untilReached(() => readLength(session, 'before'))).toBe(5_000_000);
     expect(await readdir(join(data, 'killed', '.tmp'))).toEqual([]);
   });
 
@@ -99,8 +89,8 @@ describe('a server', () => {
     } finally {
       for (const pid of pids) process.kill(pid, 'SIGCONT');
     }
-    await again(() => putSample(session, 'object', 1000));
-    expect(await again(() => lengthsOf(session))).toEqual({ before: 1000, object: 1000 });
+    await untilReached(() => putSample(session, 'object', 1000));
+    expect(await untilReached(() => lengthsOf(session))).toEqual({ before: 1000, object: 1000 });
   });
 
   test.each(['SIGKILL', 'SIGSEGV'] as const)('costs nobody but one request when the process that speaks to it ends by %s in the middle of a write', { timeout: 60_000 }, async (signal) => {
@@ -135,13 +125,7 @@ describe('a disk of the server', () => {
   test('that is full is said, nothing half is left, and writing goes on when there is space again', { timeout: 60_000 }, async () => {
     const disk = await mountDisk();
     await using session = await openCifs(lab, { path: 'disk/vault' });
-    await putSample(session, 'first', 4_000_000);
-    await expect(putSample(session, 'second', 6_000_000)).rejects.toMatchObject({ code: 'E_DESTINATION_FULL', hint: expect.stringContaining('make space') });
-    expect(await lengthsOf(session)).toEqual({ first: 4_000_000 });
-    expect(await readdir(join(disk, 'vault', '.tmp'))).toEqual([]);
-    await session.remove('first');
-    await putSample(session, 'second', 6_000_000);
-    expect(await lengthsOf(session)).toEqual({ second: 6_000_000 });
+    await fillDisk(session, join(disk, 'vault'), [4_000_000, 6_000_000]);
   });
 
   test('that became read-only is said, and is still read', async () => {

@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLab, type Lab } from '../../lab/lab.ts';
-import { sampleBody } from '../../storage/sampleBody.ts';
 import type { StorageSession } from '../../storage/storageDriver.ts';
 import { openCifs } from './cifsPlace.ts';
 import { startFaultyProxy } from './faultyProxy.ts';
 import { putAnd } from './putAnd.ts';
+import { putOverResets } from './putOverResets.ts';
 import { lengthsOf, putSample, readLength } from './sftpPlace.ts';
+import { stopWaiting } from './stopWaiting.ts';
+import { untilReached } from './untilReached.ts';
 
 // What happens on the way to a real SMB server.
 let folder: string;
@@ -27,18 +29,6 @@ afterAll(async () => {
 
 const unreachable = { code: 'E_DESTINATION_UNREACHABLE' };
 
-/** What waiting cures is tried again, as the engine does. */
-async function again<T>(work: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (tries === 10) throw error;
-      expect(error).toMatchObject(unreachable);
-    }
-  }
-}
-
 describe('a line', () => {
   const open = (port: number, changes: Record<string, unknown> = {}): Promise<StorageSession> => openCifs(lab, { port, path: 'line', timeoutSeconds: 10, ...changes });
   const proxied = () => startFaultyProxy(lab.place('cifs').ports['port']!);
@@ -47,21 +37,11 @@ describe('a line', () => {
     await using proxy = await proxied();
     await using session = await open(proxy.port, { path: 'reset', connections: 1 });
     proxy.resetAfter = 3 << 20;
-    let failures = 0;
-    for (let i = 0; i < 12; ) {
-      try {
-        await putSample(session, `object-${i}`, 1 << 20);
-        i++;
-      } catch (error) {
-        expect(error).toMatchObject(unreachable);
-        expect(++failures).toBeLessThan(30);
-      }
-    }
+    const failures = await putOverResets(session, async (work) => {
+      proxy.resetAfter = undefined;
+      return await untilReached(work);
+    });
     expect(failures).toBeGreaterThanOrEqual(2);
-    proxy.resetAfter = undefined;
-    const lengths = await again(() => lengthsOf(session));
-    expect(Object.keys(lengths)).toHaveLength(12);
-    for (const key of Object.keys(lengths)) expect(await again(() => readLength(session, key))).toBe(1 << 20);
   });
 
   describe.each(['signed', 'encrypted'] as const)('that is %s', (transport) => {
@@ -73,8 +53,8 @@ describe('a line', () => {
       const outcome = await (way === 'up' ? putSample(session, 'more', 3_000_000) : readLength(session, way)).then(() => undefined, (error: unknown) => error);
       expect(outcome).toMatchObject(unreachable);
       expect(proxy.flip).toBeUndefined();
-      expect(await again(() => session.stat('more'))).toBeUndefined();
-      await again(() => putSample(session, 'more', 3_000_000));
+      expect(await untilReached(() => session.stat('more'))).toBeUndefined();
+      await untilReached(() => putSample(session, 'more', 3_000_000));
       expect(await readLength(session, 'more')).toBe(3_000_000);
       expect(await readLength(session, way)).toBe(2_000_000);
     });
@@ -90,7 +70,7 @@ describe('a line', () => {
             const outcome = await ask().then((length) => length, (error: unknown) => error);
             if (outcome !== 50_000) expect(outcome).toMatchObject(unreachable);
             proxy.flip = undefined;
-            await again(() => session.stat('a'));
+            await untilReached(() => session.stat('a'));
           }
         }
       }
@@ -107,7 +87,7 @@ describe('a line', () => {
     await expect(open(proxy.port, { timeoutSeconds: 3 })).rejects.toMatchObject(unreachable);
     expect(performance.now() - begin).toBeLessThan(30_000);
     proxy.stalled = false;
-    await again(() => putSample(session, 'stalled', 1000));
+    await untilReached(() => putSample(session, 'stalled', 1000));
   });
 
   test('that is silent holds up nobody who stops waiting', { timeout: 60_000 }, async () => {
@@ -115,19 +95,7 @@ describe('a line', () => {
     await using session = await open(proxy.port, { path: 'silent', timeoutSeconds: 20 });
     await putSample(session, 'before', 300_000);
     proxy.stalled = true;
-    const stopped = new Error('stopped');
-    const sample = sampleBody(10, 'new');
-    const waiting: ((signal: AbortSignal) => Promise<unknown>)[] = [
-      (signal) => session.stat('before', signal), (signal) => session.remove('before', signal), (signal) => session.space(signal), (signal) => session.sweep(0, signal),
-      (signal) => session.put('new', sample.body(), sample, signal), (signal) => session.get('before', undefined, signal)[Symbol.asyncIterator]().next(), (signal) => session.list('', signal)[Symbol.asyncIterator]().next(),
-    ];
-    const begin = performance.now();
-    for (const wait of waiting) {
-      const abort = new AbortController();
-      setTimeout(() => abort.abort(stopped), 30);
-      await expect(wait(abort.signal)).rejects.toBe(stopped);
-    }
-    expect(performance.now() - begin).toBeLessThan(10_000);
+    await stopWaiting(session, 10_000);
   });
 
   test('that is slow is no fault, however long it takes', { timeout: 60_000 }, async () => {

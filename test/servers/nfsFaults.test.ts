@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,9 +10,13 @@ import { sampleBody } from '../../storage/sampleBody.ts';
 import type { StorageSession } from '../../storage/storageDriver.ts';
 import { startFaultyProxy } from './faultyProxy.ts';
 import { mountLoopDisk } from './loopDisk.ts';
+import { fillDisk } from './fillDisk.ts';
+import { loseRights } from './loseRights.ts';
 import { openNfs } from './nfsPlace.ts';
 import { putAnd } from './putAnd.ts';
+import { putOverResets } from './putOverResets.ts';
 import { lengthsOf, putSample, readLength } from './sftpPlace.ts';
+import { stopWaiting } from './stopWaiting.ts';
 
 // Real faults of a real server, of the real (small) disk below it, and of the line. All of it needs root; without it these tests fail, they do not skip.
 let folder: string;
@@ -41,13 +45,7 @@ const server = (): number => lab.status()['nfs']!.pids['ganesha']!;
 describe('the disk of the server', () => {
   test('that is full is said, nothing half is left, and writing goes on when there is space again', async () => {
     await using session = await openNfs(lab, {}, {}, 'disk');
-    await putSample(session, 'first', 14_000_000);
-    await expect(putSample(session, 'second', 12_000_000)).rejects.toMatchObject({ code: 'E_DESTINATION_FULL', hint: expect.stringContaining('make space'), details: { errno: 'ENOSPC' } });
-    expect(await lengthsOf(session)).toEqual({ first: 14_000_000 });
-    expect(await readdir(join(files.disk, 'vault', '.tmp'))).toEqual([]);
-    await session.remove('first');
-    await putSample(session, 'second', 12_000_000);
-    expect(await lengthsOf(session)).toEqual({ second: 12_000_000 });
+    await fillDisk(session, join(files.disk, 'vault'), [14_000_000, 12_000_000], { errno: 'ENOSPC' });
     const { freeBytes, totalBytes } = await session.space();
     expect(freeBytes).toBeLessThan(12 << 20);
     expect(totalBytes).toBeLessThan(24 << 20);
@@ -113,15 +111,7 @@ describe('an export', () => {
 
 test('rights that are lost in the middle are said, and what is there stays', async () => {
   await using session = await openNfs(lab, { path: 'rights' });
-  await putSample(session, 'a/first', 1000);
-  const root = join(files.data, 'rights');
-  await chmod(join(root, 'a'), 0o500);
-  await expect(putSample(session, 'a/second')).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED' });
-  await expect(session.remove('a/first')).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED' });
-  await chmod(join(root, '.tmp'), 0o500);
-  await expect(putSample(session, 'b')).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED' });
-  expect(await readdir(join(root, '.tmp'))).toEqual([]);
-  expect(await lengthsOf(session)).toEqual({ 'a/first': 1000 });
+  await loseRights(session, join(files.data, 'rights'));
   await expect(openNfs(lab, { path: 'rights', uid: 12_345, gid: 12_345 })).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED', hint: expect.stringContaining('user') });
 });
 
@@ -159,21 +149,9 @@ describe('a line', () => {
     await using proxy = await startFaultyProxy(port());
     proxy.resetAfter = 3 << 20;
     await using session = await open(proxy.port, { path: 'reset' });
-    let failures = 0;
-    for (let i = 0; i < 12; ) {
-      try {
-        await putSample(session, `object-${i}`, 1 << 20);
-        i++;
-      } catch (error) {
-        expect(error).toMatchObject(away);
-        expect(++failures).toBeLessThan(30);
-      }
-    }
+    const failures = await putOverResets(session);
     expect(failures).toBeGreaterThanOrEqual(3);
     expect(proxy.connections).toBeGreaterThan(failures);
-    const lengths = await lengthsOf(session);
-    expect(Object.keys(lengths)).toHaveLength(12);
-    for (const key of Object.keys(lengths)) expect(await readLength(session, key)).toBe(1 << 20);
   });
 
   test('that turns a bit is noticed for small objects as they are stored; large ones are found by whoever knows their digest', async () => {
@@ -218,19 +196,7 @@ describe('a line', () => {
     await using session = await open(proxy.port, { path: 'silent' });
     await putSample(session, 'before', 300_000);
     proxy.stalled = true;
-    const stopped = new Error('stopped');
-    const sample = sampleBody(10, 'new');
-    const waiting: ((signal: AbortSignal) => Promise<unknown>)[] = [
-      (signal) => session.stat('before', signal), (signal) => session.remove('before', signal), (signal) => session.space(signal), (signal) => session.sweep(0, signal),
-      (signal) => session.put('new', sample.body(), sample, signal), (signal) => session.get('before', undefined, signal)[Symbol.asyncIterator]().next(), (signal) => session.list('', signal)[Symbol.asyncIterator]().next(),
-    ];
-    const begin = performance.now();
-    for (const wait of waiting) {
-      const abort = new AbortController();
-      setTimeout(() => abort.abort(stopped), 30);
-      await expect(wait(abort.signal)).rejects.toBe(stopped);
-    }
-    expect(performance.now() - begin).toBeLessThan(4000);
+    await stopWaiting(session, 4000);
     proxy.stalled = false;
     await expect.poll(() => session.stat('before').then((found) => found?.length), { timeout: 10_000 }).toBeUndefined();
     await expect.poll(() => readdir(join(files.data, 'silent', '.tmp')), { timeout: 10_000 }).toEqual([]);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, chown, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -7,11 +7,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { labUser } from '../../lab/asNobody.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { sftpFiles, sftpFingerprint } from '../../lab/sftpKeys.ts';
-import { sampleBody } from '../../storage/sampleBody.ts';
 import type { StorageSession } from '../../storage/storageDriver.ts';
 import { startFaultyProxy } from './faultyProxy.ts';
+import { fillDisk } from './fillDisk.ts';
+import { loseRights } from './loseRights.ts';
 import { putAnd } from './putAnd.ts';
+import { putOverResets } from './putOverResets.ts';
 import { lengthsOf, openSftp, putSample, readLength } from './sftpPlace.ts';
+import { stopWaiting } from './stopWaiting.ts';
 
 // Real faults of real servers, of a real (small) file system below them and of the line. Mounting needs root; without it these tests fail, they do not skip.
 const run = promisify(execFile);
@@ -47,13 +50,7 @@ describe.each([['sftp', 'disk/vault'], ['sftp-plain', '/disk/vault']] as const)(
   test('that is full is said, nothing half is left, and writing goes on when there is space again', async () => {
     const disk = await mountDisk(server);
     await using session = await openSftp(lab, server, { path });
-    await putSample(session, 'first', 4_000_000);
-    await expect(putSample(session, 'second', 6_000_000)).rejects.toMatchObject({ code: 'E_DESTINATION_FULL', hint: expect.stringContaining('make space') });
-    expect(await lengthsOf(session)).toEqual({ first: 4_000_000 });
-    expect(await readdir(join(disk, 'vault', '.tmp'))).toEqual([]);
-    await session.remove('first');
-    await putSample(session, 'second', 6_000_000);
-    expect(await lengthsOf(session)).toEqual({ second: 6_000_000 });
+    await fillDisk(session, join(disk, 'vault'), [4_000_000, 6_000_000]);
   });
 
   test('that became read-only is said, as far as the server tells, and is still read', async () => {
@@ -89,15 +86,7 @@ test('a disk that is unmounted under a running write is said, and nothing goes i
 
 test('rights that are lost in the middle are said, and what is there stays', async () => {
   await using session = await openSftp(lab, 'sftp', { path: 'rights' });
-  await putSample(session, 'a/first', 1000);
-  const root = join(sftpFiles(lab.place('sftp')).data, 'rights');
-  await chmod(join(root, 'a'), 0o500);
-  await expect(putSample(session, 'a/second')).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED' });
-  await expect(session.remove('a/first')).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED' });
-  await chmod(join(root, '.tmp'), 0o500);
-  await expect(putSample(session, 'b')).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED' });
-  expect(await readdir(join(root, '.tmp'))).toEqual([]);
-  expect(await lengthsOf(session)).toEqual({ 'a/first': 1000 });
+  await loseRights(session, join(sftpFiles(lab.place('sftp')).data, 'rights'));
 });
 
 test('a key that the server no longer takes is said when the connection is made anew, and is taken again', async () => {
@@ -146,21 +135,9 @@ describe('a line', () => {
     await using proxy = await startFaultyProxy(lab.place('sftp').ports['port']!);
     proxy.resetAfter = 3 << 20;
     await using session = await open(proxy.port, { path: 'reset' });
-    let failures = 0;
-    for (let i = 0; i < 12; ) {
-      try {
-        await putSample(session, `object-${i}`, 1 << 20);
-        i++;
-      } catch (error) {
-        expect(error).toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
-        expect(++failures).toBeLessThan(30);
-      }
-    }
+    const failures = await putOverResets(session);
     expect(failures).toBeGreaterThanOrEqual(3);
     expect(proxy.connections).toBeGreaterThan(failures);
-    const lengths = await lengthsOf(session);
-    expect(Object.keys(lengths)).toHaveLength(12);
-    for (const key of Object.keys(lengths)) expect(await readLength(session, key)).toBe(1 << 20);
   });
 
   test.each(['up', 'down'] as const)('that turns a bit on the way %s is noticed: nothing wrong is stored or read, and it is worth another try', async (way) => {
@@ -199,19 +176,7 @@ describe('a line', () => {
     await using session = await open(proxy.port, { path: 'silent' });
     await putSample(session, 'before', 300_000);
     proxy.stalled = true;
-    const stopped = new Error('stopped');
-    const sample = sampleBody(10, 'new');
-    const waiting: ((signal: AbortSignal) => Promise<unknown>)[] = [
-      (signal) => session.stat('before', signal), (signal) => session.remove('before', signal), (signal) => session.space(signal), (signal) => session.sweep(0, signal),
-      (signal) => session.put('new', sample.body(), sample, signal), (signal) => session.get('before', undefined, signal)[Symbol.asyncIterator]().next(), (signal) => session.list('', signal)[Symbol.asyncIterator]().next(),
-    ];
-    const begin = performance.now();
-    for (const wait of waiting) {
-      const abort = new AbortController();
-      setTimeout(() => abort.abort(stopped), 30);
-      await expect(wait(abort.signal)).rejects.toBe(stopped);
-    }
-    expect(performance.now() - begin).toBeLessThan(4000);
+    await stopWaiting(session, 4000);
     proxy.stalled = false;
     await expect.poll(() => session.stat('before').then((found) => found?.length)).toBeUndefined();
     await expect.poll(() => readdir(join(sftpFiles(lab.place('sftp')).data, 'silent', '.tmp'))).toEqual([]);

@@ -6,7 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { labUser } from '../../lab/asNobody.ts';
 import { cifsFiles } from '../../lab/cifsFiles.ts';
 import { makeSampleData } from '../../lab/sampleData.ts';
-import { openJourney, untilShown, type Journey, type RunAnswer } from './openJourney.ts';
+import { destinationRuns } from './destinationRuns.ts';
+import { leftInVault } from './leftInVault.ts';
+import { openJourney, untilShown, type Journey } from './openJourney.ts';
+import { runsOf } from './runsOf.ts';
 
 const run = promisify(execFile);
 let journey: Journey;
@@ -34,32 +37,11 @@ afterAll(async () => {
   await journey?.close();
 });
 
-/** What is there beside sealed sets. */
-async function leftovers(vault: string): Promise<string[]> {
-  return (await readdir(join(data, vault), { recursive: true })).filter((name) => name.startsWith('staging') || /^\.tmp\/./.test(name) || name.includes('%old'));
-}
-
-async function start(task: string): Promise<string> {
-  return (await journey.product.json<{ runId: string }>(['task', 'run', task, '--detach'])).runId;
-}
-
-async function expectSealed(runId: string, destination: string): Promise<void> {
-  await untilShown(journey.product, runId, (view) => view.state !== 'running', 120);
-  const { outcome, setIds } = await journey.product.json<RunAnswer>(['run', 'watch', runId]);
-  expect(outcome).toBe('sealed');
-  expect(await journey.product.json(['set', 'verify', setIds[0]!, '--destination', destination, '--level', 'content'])).toMatchObject({ ok: true, damage: [] });
-}
+const { start, expectSealed } = runsOf(() => journey);
+const { outliveServer, cancelWhileGone } = destinationRuns(() => journey, { name: 'cifs', destination: 'oncifs', vault: () => join(data, 'mrs-backup') });
 
 describe('a run whose SMB server', () => {
-  it('is killed in the middle and comes back waits, visibly, goes on, seals, and leaves nothing', { timeout: 240_000 }, async () => {
-    const runId = await start('slow');
-    await untilShown(journey.product, runId, (view) => view.phase === 'copy');
-    await journey.lab.kill('cifs');
-    await untilShown(journey.product, runId, (view) => view.waitingFor?.includes('oncifs') === true);
-    await journey.lab.up(['cifs']);
-    await expectSealed(runId, 'oncifs');
-    expect(await leftovers('mrs-backup')).toEqual([]);
-  });
+  it('is killed in the middle and comes back waits, visibly, goes on, seals, and leaves nothing', { timeout: 240_000 }, outliveServer);
 
   it('has a full disk says so, and seals when there is space again', { timeout: 240_000 }, async () => {
     const disk = join(data, 'disk');
@@ -72,21 +54,10 @@ describe('a run whose SMB server', () => {
     expect(sets).toEqual([]);
     await run('mount', ['-o', 'remount,size=64m', disk]);
     await expectSealed(runId, 'small');
-    expect(await leftovers('disk/vault')).toEqual([]);
+    expect(await leftInVault(join(data, 'disk/vault'))).toEqual([]);
   });
 
-  it('is gone can be cancelled; what was begun there goes when the server is back', { timeout: 240_000 }, async () => {
-    const before = await readdir(join(data, 'mrs-backup', 'sets'), { recursive: true });
-    const runId = await start('slow');
-    await untilShown(journey.product, runId, (view) => view.phase === 'copy');
-    await journey.lab.kill('cifs');
-    await untilShown(journey.product, runId, (view) => view.waitingFor?.includes('oncifs') === true);
-    await journey.product.json(['run', 'cancel', runId]);
-    await journey.lab.up(['cifs']);
-    await untilShown(journey.product, runId, (view) => view.state === 'cancelled', 90);
-    expect(await leftovers('mrs-backup')).toEqual([]);
-    expect(await readdir(join(data, 'mrs-backup', 'sets'), { recursive: true })).toEqual(before);
-  });
+  it('is gone can be cancelled; what was begun there goes when the server is back', { timeout: 240_000 }, cancelWhileGone);
 
   it('refuses the password fails at once, and shows it to nobody', async () => {
     const answer = await journey.product.run('task', 'run', 'strange', '--quiet');

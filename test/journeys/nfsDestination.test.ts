@@ -1,4 +1,4 @@
-import { appendFile, readdir, rm } from 'node:fs/promises';
+import { appendFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectDbservice } from '../../lab/dbservice.ts';
@@ -6,7 +6,10 @@ import { nfsFiles, type NfsFiles } from '../../lab/nfsFiles.ts';
 import { makeSampleData } from '../../lab/sampleData.ts';
 import { startFaultyProxy, type FaultyProxy } from '../servers/faultyProxy.ts';
 import { mountLoopDisk } from '../servers/loopDisk.ts';
-import { openJourney, untilShown, type Journey, type RunAnswer } from './openJourney.ts';
+import { destinationRuns } from './destinationRuns.ts';
+import { leftInVault } from './leftInVault.ts';
+import { openJourney, untilShown, type Journey } from './openJourney.ts';
+import { runsOf } from './runsOf.ts';
 
 let journey: Journey;
 let files: NfsFiles;
@@ -41,33 +44,11 @@ afterAll(async () => {
   await journey?.close();
 });
 
-/** What is there beside sealed sets. */
-async function leftovers(vault: string): Promise<string[]> {
-  return (await readdir(vault, { recursive: true })).filter((name) => name.startsWith('staging') || /^\.tmp\/./.test(name));
-}
-
-async function start(task: string): Promise<string> {
-  return (await journey.product.json<{ runId: string }>(['task', 'run', task, '--detach'])).runId;
-}
-
-async function expectSealed(runId: string, destination: string): Promise<string> {
-  await untilShown(journey.product, runId, (view) => view.state !== 'running', 120);
-  const { outcome, setIds } = await journey.product.json<RunAnswer>(['run', 'watch', runId]);
-  expect(outcome).toBe('sealed');
-  expect(await journey.product.json(['set', 'verify', setIds[0]!, '--destination', destination, '--level', 'content'])).toMatchObject({ ok: true, damage: [] });
-  return setIds[0]!;
-}
+const { start, expectSealed } = runsOf(() => journey);
+const { outliveServer, cancelWhileGone } = destinationRuns(() => journey, { name: 'nfs', role: 'ganesha', destination: 'onnfs', vault: () => join(files.data, 'mrs-backup') });
 
 describe('a run whose NFS server', () => {
-  it('is killed in the middle and comes back waits, visibly, goes on, seals, and leaves nothing', { timeout: 240_000 }, async () => {
-    const runId = await start('slow');
-    await untilShown(journey.product, runId, (view) => view.phase === 'copy');
-    await journey.lab.kill('nfs', 'ganesha');
-    await untilShown(journey.product, runId, (view) => view.waitingFor?.includes('onnfs') === true);
-    await journey.lab.up(['nfs']);
-    await expectSealed(runId, 'onnfs');
-    expect(await leftovers(join(files.data, 'mrs-backup'))).toEqual([]);
-  });
+  it('is killed in the middle and comes back waits, visibly, goes on, seals, and leaves nothing', { timeout: 240_000 }, outliveServer);
 
   it('has a full disk says so, and seals when there is space again', { timeout: 240_000 }, async () => {
     const filler = join(files.disk, 'filler');
@@ -79,29 +60,18 @@ describe('a run whose NFS server', () => {
     await untilShown(journey.product, runId, (view) => /full|space|bytes left/i.test(view.waitingFor ?? ''));
     await rm(filler);
     await expectSealed(runId, 'small');
-    expect(await leftovers(join(files.disk, 'vault'))).toEqual([]);
+    expect(await leftInVault(join(files.disk, 'vault'))).toEqual([]);
   });
 
-  it('is gone can be cancelled; what was begun there goes when the server is back', { timeout: 240_000 }, async () => {
-    const before = await readdir(join(files.data, 'mrs-backup', 'sets'), { recursive: true });
-    const runId = await start('slow');
-    await untilShown(journey.product, runId, (view) => view.phase === 'copy');
-    await journey.lab.kill('nfs', 'ganesha');
-    await untilShown(journey.product, runId, (view) => view.waitingFor?.includes('onnfs') === true);
-    await journey.product.json(['run', 'cancel', runId]);
-    await journey.lab.up(['nfs']);
-    await untilShown(journey.product, runId, (view) => view.state === 'cancelled', 90);
-    expect(await leftovers(join(files.data, 'mrs-backup'))).toEqual([]);
-    expect(await readdir(join(files.data, 'mrs-backup', 'sets'), { recursive: true })).toEqual(before);
-  });
+  it('is gone can be cancelled; what was begun there goes when the server is back', { timeout: 240_000 }, cancelWhileGone);
 
   it('is behind a line that turns bits gets a good set all the same, and what is read wrong is told', { timeout: 240_000 }, async () => {
     // In the middle of a pack, which no checksum of the protocol covers.
     proxy.flip = { way: 'up', after: 1_500_000 };
     const runId = await start('damaging');
-    const setId = await expectSealed(runId, 'damaging');
+    const setId = (await expectSealed(runId, 'damaging')).setIds[0]!;
     expect(proxy.flip).toBeUndefined();
-    expect(await leftovers(join(files.data, 'damaged'))).toEqual([]);
+    expect(await leftInVault(join(files.data, 'damaged'))).toEqual([]);
     proxy.flip = { way: 'down', after: 1_500_000 };
     const damaged = await journey.product.run('set', 'verify', setId, '--destination', 'damaging', '--level', 'content', '--output', 'json');
     expect(damaged.code).toBe(3);

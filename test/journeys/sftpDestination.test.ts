@@ -6,7 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { labUser } from '../../lab/asNobody.ts';
 import { makeSampleData } from '../../lab/sampleData.ts';
 import { sftpFiles } from '../../lab/sftpKeys.ts';
-import { openJourney, untilShown, type Journey, type RunAnswer } from './openJourney.ts';
+import { destinationRuns } from './destinationRuns.ts';
+import { leftInVault } from './leftInVault.ts';
+import { openJourney, untilShown, type Journey } from './openJourney.ts';
+import { runsOf } from './runsOf.ts';
 
 const run = promisify(execFile);
 let journey: Journey;
@@ -31,32 +34,11 @@ afterAll(async () => {
   await journey?.close();
 });
 
-/** What is there beside sealed sets. */
-async function leftovers(vault: string): Promise<string[]> {
-  return (await readdir(join(data, vault), { recursive: true })).filter((name) => name.startsWith('staging') || /^\.tmp\/./.test(name) || name.includes('%old'));
-}
-
-async function start(task: string): Promise<string> {
-  return (await journey.product.json<{ runId: string }>(['task', 'run', task, '--detach'])).runId;
-}
-
-async function expectSealed(runId: string, destination: string): Promise<void> {
-  await untilShown(journey.product, runId, (view) => view.state !== 'running', 120);
-  const { outcome, setIds } = await journey.product.json<RunAnswer>(['run', 'watch', runId]);
-  expect(outcome).toBe('sealed');
-  expect(await journey.product.json(['set', 'verify', setIds[0]!, '--destination', destination, '--level', 'content'])).toMatchObject({ ok: true, damage: [] });
-}
+const { start, expectSealed } = runsOf(() => journey);
+const { outliveServer, cancelWhileGone } = destinationRuns(() => journey, { name: 'sftp', destination: 'onsftp', vault: () => join(data, 'mrs-backup') });
 
 describe('a run whose SFTP server', () => {
-  it('is killed in the middle and comes back waits, visibly, goes on, seals, and leaves nothing', { timeout: 240_000 }, async () => {
-    const runId = await start('slow');
-    await untilShown(journey.product, runId, (view) => view.phase === 'copy');
-    await journey.lab.kill('sftp');
-    await untilShown(journey.product, runId, (view) => view.waitingFor?.includes('onsftp') === true);
-    await journey.lab.up(['sftp']);
-    await expectSealed(runId, 'onsftp');
-    expect(await leftovers('mrs-backup')).toEqual([]);
-  });
+  it('is killed in the middle and comes back waits, visibly, goes on, seals, and leaves nothing', { timeout: 240_000 }, outliveServer);
 
   it('has a full disk says so, and seals when there is space again', { timeout: 240_000 }, async () => {
     const disk = join(data, 'disk');
@@ -68,21 +50,10 @@ describe('a run whose SFTP server', () => {
     expect(sets).toEqual([]);
     await run('mount', ['-o', 'remount,size=64m', disk]);
     await expectSealed(runId, 'small');
-    expect(await leftovers('disk/vault')).toEqual([]);
+    expect(await leftInVault(join(data, 'disk/vault'))).toEqual([]);
   });
 
-  it('is gone can be cancelled; what was begun there goes when the server is back', { timeout: 240_000 }, async () => {
-    const before = await readdir(join(data, 'mrs-backup', 'sets'), { recursive: true });
-    const runId = await start('slow');
-    await untilShown(journey.product, runId, (view) => view.phase === 'copy');
-    await journey.lab.kill('sftp');
-    await untilShown(journey.product, runId, (view) => view.waitingFor?.includes('onsftp') === true);
-    await journey.product.json(['run', 'cancel', runId]);
-    await journey.lab.up(['sftp']);
-    await untilShown(journey.product, runId, (view) => view.state === 'cancelled', 90);
-    expect(await leftovers('mrs-backup')).toEqual([]);
-    expect(await readdir(join(data, 'mrs-backup', 'sets'), { recursive: true })).toEqual(before);
-  });
+  it('is gone can be cancelled; what was begun there goes when the server is back', { timeout: 240_000 }, cancelWhileGone);
 
   it('shows another key than the known one fails at once, and says which', async () => {
     const answer = await journey.product.run('task', 'run', 'strange', '--quiet');

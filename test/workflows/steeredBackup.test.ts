@@ -1,0 +1,84 @@
+import { WorkflowFailedError } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { queries, updates } from '../../contracts/names.ts';
+import type { BackupOutcome, RunProgress } from '../../contracts/run.ts';
+import { failure, scriptedActivities, untilCancelled } from './scriptedActivities.ts';
+import { startBackup } from './startedBackup.ts';
+import { openWorkflowLab, type WorkflowLab } from './workflowLab.ts';
+
+let lab: WorkflowLab;
+beforeAll(async () => { lab = await openWorkflowLab('real'); });
+afterAll(async () => { await lab?.close(); });
+
+const start = () => startBackup(lab);
+
+describe('an operator of a backup', () => {
+  it('cancels: handles are given back, nothing is sealed, staging is gone', async () => {
+    const scripted = scriptedActivities({ copyShard: () => untilCancelled() });
+    await lab.during(scripted.activities, async () => {
+      const handle = await start();
+      await until(async () => scripted.calls.includes('copyShard'));
+      await handle.cancel();
+      await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
+    });
+    expect([...scripted.world.handles]).toEqual([]);
+    expect(scripted.world.sealed.size + scripted.world.staging.size + scripted.world.begun.size).toBe(0);
+  });
+
+  it('pauses and resumes: running shards stop and are done again', async () => {
+    let paused = false;
+    const scripted = scriptedActivities({ copyShard: () => (paused ? undefined : untilCancelled()) });
+    await lab.during(scripted.activities, async () => {
+      const handle = await start();
+      await until(async () => scripted.calls.filter((each) => each === 'copyShard').length >= 4);
+      const progress = (await handle.executeUpdate(updates.pause)) as RunProgress;
+      expect(progress.steering.paused).toBe(true);
+      paused = true;
+      expect(((await handle.query(queries.progress)) as RunProgress).phase).toBe('copy');
+      await handle.executeUpdate(updates.resume);
+      expect(((await handle.result()) as BackupOutcome).outcome).toBe('sealed');
+    });
+  });
+
+  it('goes on under new limits although its shards failed for a while instead of stopping', async () => {
+    let changed = false;
+    const scripted = scriptedActivities({ copyShard: () => (changed ? undefined : untilCancelled().catch(() => { throw failure('E_DESTINATION_UNREACHABLE', 'away', true); })) });
+    await lab.during(scripted.activities, async () => {
+      const handle = await start();
+      await until(async () => scripted.calls.filter((each) => each === 'copyShard').length >= 4);
+      await handle.executeUpdate(updates.limit, { args: [{ parallel: 1 }] });
+      changed = true;
+      expect(((await handle.result()) as BackupOutcome).outcome).toBe('sealed');
+    });
+  });
+
+  it.each(['preflightDestination', 'takeHandle', 'beginSet', 'findParent', 'planShards', 'copyShard', 'checkShard', 'buildIndex', 'sealSet', 'verifySet'] as const)('is cancelled, and not failed, where %s failed for a while instead of stopping', async (step) => {
+    const scripted = scriptedActivities({ [step]: () => untilCancelled().catch(() => { throw failure('E_DESTINATION_UNREACHABLE', 'away', true); }) });
+    await lab.during(scripted.activities, async () => {
+      const handle = await start();
+      await until(async () => scripted.calls.includes(step));
+      await handle.cancel();
+      await expect(handle.result()).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
+    });
+    // A set that is sealed keeps what the next increment starts from.
+    expect(scripted.world.handles.size).toBe(step === 'verifySet' ? 1 : 0);
+  });
+
+  it('is refused senseless limits', async () => {
+    const scripted = scriptedActivities({ copyShard: () => untilCancelled() });
+    await lab.during(scripted.activities, async () => {
+      const handle = await start();
+      await expect(handle.executeUpdate(updates.limit, { args: [{ parallel: 0 }] })).rejects.toThrow();
+      await handle.cancel();
+      await handle.result().catch(() => undefined);
+    });
+  });
+});
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 300; tries++) {
+    if (await condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error('did not happen within 15 s');
+}

@@ -117,20 +117,23 @@ export interface ShownRun {
 export async function untilShown(product: Product, runId: string, satisfies: (view: ShownRun) => boolean, seconds = 60): Promise<ShownRun> {
   await using looker = lookerAt(product);
   let last: ShownRun | undefined;
+  let failed: unknown;
   for (const deadline = Date.now() + seconds * 1000; Date.now() < deadline;) {
-    last = (await looker.look(runId)) ?? last;
-    if (last !== undefined && satisfies(last)) {
+    // The engine may be dead for a while.
+    const view = await looker.look(runId).catch((error: unknown) => void (failed = error));
+    last = view ?? last;
+    if (view !== undefined && satisfies(view)) {
       const answer = await product.run('run', 'show', runId, '--output', 'json');
       if (answer.code === 0) last = answer.json<ShownRun>();
-      if (answer.code === 0 && satisfies(last)) return last;
+      if (answer.code === 0 && satisfies(last!)) return last!;
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  throw new Error(`did not happen within ${seconds} s; last: ${JSON.stringify(last)}`);
+  throw new Error(`did not happen within ${seconds} s; last: ${JSON.stringify(last)}`, { cause: failed });
 }
 
-/** Shows runs over one connection, which is made anew when the engine died. */
-function lookerAt(product: Product): AsyncDisposable & { look(runId: string): Promise<ShownRun | undefined> } {
+/** Shows runs over one connection, which is made anew after a failure. */
+function lookerAt(product: Product): AsyncDisposable & { look(runId: string): Promise<ShownRun> } {
   let engine: Engine | undefined;
   const close = async () => { await engine?.[Symbol.asyncDispose](); engine = undefined; };
   return {
@@ -138,9 +141,9 @@ function lookerAt(product: Product): AsyncDisposable & { look(runId: string): Pr
       try {
         engine ??= await connectEngine(await loadConfig({ file: product.config, env: {} }), {});
         return (await showRun(engine, runId)) as ShownRun;
-      } catch {
+      } catch (error) {
         await close();
-        return undefined;
+        throw error;
       }
     },
     [Symbol.asyncDispose]: close,

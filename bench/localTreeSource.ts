@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
@@ -46,7 +46,7 @@ function session(root: string, scratch: string): SourceSession<z.infer<typeof se
     async *plan(handle, _selection, since, report) {
       report({ kind: since === undefined ? 'full' : 'incremental' });
       const now = listed(root, listing(handle.name));
-      if (since === undefined) for await (const entry of now) yield { op: 'put', entry };
+      if (since === undefined) for (const entry of now) yield { op: 'put', entry };
       else yield* changes(entries(since.handle), now);
     },
     describe: async () => ({ version: '1', inventory: { root }, warnings: [], openKeys: [] }),
@@ -74,27 +74,23 @@ function session(root: string, scratch: string): SourceSession<z.infer<typeof se
 }
 
 /** Lists the folder; what was listed is kept in `file`, for the next increment, when it is whole. */
-async function* listed(root: string, file: string): AsyncGenerator<Entry> {
-  const out = await open(`${file}.new`, 'w');
+function* listed(root: string, file: string): Generator<Entry> {
+  const out = fs.openSync(`${file}.new`, 'w');
   try {
     let lines: string[] = [];
-    let writing: Promise<unknown> = Promise.resolve();
     for (const entry of walk(root, '')) {
       lines.push(JSON.stringify(entry), '\n');
+      if (lines.length >= linesAtOnce) {
+        fs.appendFileSync(out, lines.join(''));
+        lines = [];
+      }
       yield entry;
-      if (lines.length < linesAtOnce) continue;
-      await writing;
-      writing = out.appendFile(lines.join(''));
-      // A failure is thrown when it is waited for.
-      writing.catch(() => undefined);
-      lines = [];
     }
-    await writing;
-    await out.appendFile(lines.join(''));
+    fs.appendFileSync(out, lines.join(''));
   } finally {
-    await out.close();
+    fs.closeSync(out);
   }
-  await rename(`${file}.new`, file);
+  fs.renameSync(`${file}.new`, file);
 }
 
 function* walk(root: string, key: string): Generator<Entry> {
@@ -117,9 +113,9 @@ function entryOf(key: string, status: fs.Stats): Entry {
 }
 
 /** Both in key order; what is gone goes with everything below it. */
-async function* changes(before: AsyncGenerator<Entry>, now: AsyncGenerator<Entry>): AsyncGenerator<Change> {
+async function* changes(before: AsyncGenerator<Entry>, now: Iterable<Entry>): AsyncGenerator<Change> {
   let old = (await before.next()).value as Entry | undefined;
-  for await (const entry of now) {
+  for (const entry of now) {
     while (old !== undefined && compareKeys(old.key, entry.key) < 0) {
       yield { op: 'remove', key: old.key };
       old = (await before.next()).value as Entry | undefined;

@@ -8,11 +8,12 @@ const pauseMs = 1000;
 const looksNeeded = 2;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
-const [config, destination, prefix, writer] = process.argv.slice(2) as [string, string, string, string];
+const [file, destination, prefix, writer] = process.argv.slice(2) as [string, string, string, string];
 if ((await text(process.stdin)) === 'released') process.exit(0);
 
 // Loaded only now: a check that ends well does not pay for it.
 const [{ loadConfig }, { openSession }, { removeTree }] = await Promise.all([import('../config/loadConfig.ts'), import('./openRepositoryAt.ts'), import('../storage/removeTree.ts')]);
+const config = await loadConfig({ file, env: process.env });
 const deadline = Date.now() + patienceMs;
 for (let emptyLooks = 0; emptyLooks < looksNeeded && Date.now() < deadline;) {
   await sleep(pauseMs);
@@ -22,6 +23,6 @@ process.exit(0);
 
 /** Returns how much was there: objects, and temporary ones of the check's own. */
 async function remove(): Promise<number> {
-  await using session = await openSession(await loadConfig({ file: config, env: process.env }), destination, writer);
+  await using session = await openSession(config, destination, writer);
   return (await session.sweep(Infinity)).length + (await removeTree(session, prefix));
 }

@@ -9,6 +9,7 @@ import { cifsFiles } from '../../lab/cifsFiles.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { nfsFiles } from '../../lab/nfsFiles.ts';
 import { sftpFiles } from '../../lab/sftpKeys.ts';
+import { checkGuards } from '../servers/checkGuards.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const main = join(root, 'client', 'cli', 'main.ts');
@@ -56,4 +57,6 @@ async function killAfter(destination: string, cases: number): Promise<void> {
 test.each([['local', 1], ['local', 4], ['local', 9], ['onsftp', 6], ['oncifs', 6], ['onnfs', 6]] as const)('a check of %s that is killed with SIGKILL after %i cases leaves nothing behind', { timeout: 120_000 }, async (destination, cases) => {
   await killAfter(destination, cases);
   await expect.poll(() => left(destination), { timeout: 60_000, interval: 250 }).toEqual([]);
+  await expect.poll(() => checkGuards(config), { timeout: 60_000, interval: 250 }).toEqual([]);
+  expect(await left(destination)).toEqual([]);
 });

@@ -11,6 +11,7 @@ import { labBucket, s3Request } from '../../lab/s3Account.ts';
 import { checkDestination, type ConformanceResult } from '../../storage/conformance.ts';
 import { obs } from '../../storage/obs.ts';
 import { sampleBody } from '../../storage/sampleBody.ts';
+import { checkGuards } from './checkGuards.ts';
 import { bytesAt, keysOf, openObsScene, putSample, type ObsScene } from '../obs/openObs.ts';
 
 let scene: ObsScene;
@@ -54,6 +55,7 @@ test('a destination check that is killed leaves nothing behind, no unfinished up
   child.kill('SIGKILL');
   expect(await isThere('/large')).toBe(true);
   await expect.poll(() => leftIn('s3-a', settings['path']), { timeout: 60_000, interval: 250 }).toEqual([]);
+  await expect.poll(() => checkGuards(config), { timeout: 60_000, interval: 250 }).toEqual([]);
 });
 
 test('unfinished uploads of a dead writer go by its name at once, others only by age', async () => {

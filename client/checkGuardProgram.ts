@@ -7,7 +7,6 @@ const pauseMs = 1000;
 /** What a killed check had asked for may still happen at the server: gone is what is not there twice. */
 const looksNeeded = 2;
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 const [file, destination, prefix, writer] = process.argv.slice(2) as [string, string, string, string];
 if ((await text(process.stdin)) === 'released') process.exit(0);
 

@@ -23,7 +23,8 @@ export interface Command {
   readonly helper?: number;
 }
 
-const everyMs = 40;
+/** Rarely: looking costs processor time that those lack who are measured. */
+const everyMs = 100;
 const ticksPerSecond = 100;
 
 /** Runs a command to its end and measures it and everything it starts. @throws Error with the end of its output when it fails */
@@ -40,7 +41,7 @@ export async function measure(command: Command): Promise<Cost & { readonly stdou
   let peakRssBytes = 0;
   const sampled = (async () => {
     while (running) {
-      const processes = [...treeOf(child.pid!), ...(command.helper === undefined ? [] : treeOf(command.helper))];
+      const processes = treeOf(child.pid!, command.helper);
       peakRssBytes = Math.max(peakRssBytes, processes.reduce((sum, pid) => sum + rssOf(pid), 0));
       await sleep(everyMs);
     }
@@ -57,15 +58,15 @@ export async function measure(command: Command): Promise<Cost & { readonly stdou
   return { seconds, commandSeconds, cpuSeconds: Number(user) + Number(system) + helperCpu, peakRssBytes, stdout };
 }
 
-/** A process and all its descendants. */
-export function treeOf(root: number): number[] {
+/** Processes and all their descendants. */
+export function treeOf(...roots: readonly (number | undefined)[]): number[] {
   const children = new Map<number, number[]>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     const parent = Number(statFields(Number(name))?.[1]);
     if (!Number.isNaN(parent)) children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
   }
-  const found = [root];
+  const found = roots.filter((each) => each !== undefined);
   for (let i = 0; i < found.length; i++) found.push(...(children.get(found[i]!) ?? []));
   return found;
 }

@@ -14,6 +14,7 @@ import { createRateLimits } from '../transfer/rateLimit.ts';
 import { readEngineRecord } from './engine.ts';
 import { engineState } from './engineState.ts';
 import { productVersion } from './productVersion.ts';
+import { toolsFolder } from './toolPaths.ts';
 import { workerLog } from './workerLog.ts';
 import { workflowBundle } from './workflowBundle.ts';
 
@@ -66,7 +67,7 @@ export async function runWorker(options: WorkerParts): Promise<never> {
   const common = { connection, namespace, activities, interceptors: { activity: [activityInterceptor] }, shutdownGraceTime: '3s', shutdownForceTime: '8s', maxHeartbeatThrottleInterval: '1s', defaultHeartbeatThrottleInterval: '1s' } satisfies Omit<WorkerOptions, 'taskQueue'>;
   const clusters = values.cluster ?? Object.keys(config.clusters);
   const workers = await Promise.all([
-    Worker.create({ ...common, taskQueue: controlQueue, workflowBundle: await workflowBundle(join(stateFolder, 'bundles')), maxCachedWorkflows: 200, maxConcurrentWorkflowTaskExecutions: workflowSlots, maxConcurrentActivityTaskExecutions: 4 }),
+    Worker.create({ ...common, taskQueue: controlQueue, workflowBundle: await workflowBundle([join(toolsFolder(env), 'bundles'), join(stateFolder, 'bundles')]), maxCachedWorkflows: 200, maxConcurrentWorkflowTaskExecutions: workflowSlots, maxConcurrentActivityTaskExecutions: 4 }),
     ...clusters.map((cluster) => Worker.create({ ...common, taskQueue: clusterQueue(cluster), maxConcurrentActivityTaskExecutions: clusterSlots })),
   ]);
 

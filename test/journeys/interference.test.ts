@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeBulk } from '../../lab/damage.ts';
 import { makeSampleData } from '../../lab/sampleData.ts';
 import { openJourney, snapshotsOf, untilShown, type Journey, type RunAnswer } from './openJourney.ts';
+import { startSlow } from './startSlow.ts';
 
 const run = promisify(execFile);
 const tools = process.env['MRS_BACKUP_TOOLS'] ?? join(import.meta.dirname, '../../.tools');
@@ -21,11 +22,9 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(async () => { await journey?.close(); });
 
-/** Starts a full run that is slow enough to be met in the middle, and waits until it copies. */
-async function startSlow(): Promise<string> {
-  const { runId } = await journey.product.json<{ runId: string }>(['task', 'run', 'nightly', '--full', '--detach']);
-  await untilShown(journey.product, runId, (view) => view.phase === 'copy');
-  await journey.product.json(['run', 'limit', runId, '--bandwidth', '20MB/s', '--parallel', '1']);
+/** Starts a full run and meets it in the middle. */
+async function startHalf(): Promise<string> {
+  const runId = await startSlow(journey.product, '12MB/s');
   await untilShown(journey.product, runId, (view) => view.progress.bytes > 40 << 20);
   return runId;
 }
@@ -57,7 +56,7 @@ async function expectWhole(runId: string): Promise<void> {
 
 describe('a worker that sleeps while another does its work', () => {
   it('damages nothing when it wakes', async () => {
-    const runId = await startSlow();
+    const runId = await startHalf();
     const sleeper = await journey.product.kill('worker', 'SIGSTOP');
     const other = journey.product.start(['worker']);
     try {
@@ -75,7 +74,7 @@ describe('a worker that sleeps while another does its work', () => {
 
 describe('`temporal workflow reset` in the middle of a run', () => {
   it.each(['FirstWorkflowTask', 'LastWorkflowTask'])('to its %s: the run that goes on ends right', async (type) => {
-    const runId = await startSlow();
+    const runId = await startHalf();
     const { address } = JSON.parse(await readFile(join(journey.folder, 'engine', 'engine.json'), 'utf8')) as { address: string };
     await run(join(tools, 'temporal', 'bin', 'temporal'), ['workflow', 'reset', '--address', address, '--workflow-id', runId, '--type', type, '--reason', 'an operator tries']);
     await hurry(runId);

@@ -13,7 +13,7 @@ import { createLab, type Lab } from '../../lab/lab.ts';
 import { openProduct, type Product } from '../../lab/product.ts';
 import { makeSampleData } from '../../lab/sampleData.ts';
 import { captured } from '../cli/captured.ts';
-import { untilShown } from './openJourney.ts';
+import { startSlow } from './startSlow.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -88,8 +88,7 @@ export async function openCommandScene(servers: readonly string[], configure: Pa
       return error;
     },
     async startSlow() {
-      const { runId } = await scene.ask<{ runId: string }>(['task', 'run', 'nightly', '--full', '--detach']);
-      await untilShown(product, runId, (view) => view.phase === 'copy');
+      const runId = await startSlow(product);
       await scene.ask(['run', 'limit', runId, '--bandwidth', '1MB/s', '--parallel', '1']);
       return runId;
     },

@@ -7,6 +7,7 @@ import { connectDbservice } from '../../lab/dbservice.ts';
 import { writeBulk } from '../../lab/damage.ts';
 import { makeSampleData } from '../../lab/sampleData.ts';
 import { openJourney, snapshotsOf, untilShown, type Journey, type RunAnswer } from './openJourney.ts';
+import { startSlow } from './startSlow.ts';
 import { temporalBinary } from '../../worker/toolPaths.ts';
 
 interface Reaped {
@@ -23,8 +24,7 @@ let sealed: RunAnswer;
 beforeAll(async () => {
   journey = await openJourney(['hdfs-a', 'dbservice']);
   await makeSampleData(journey.lab, { files: 60, largeBytes: 2 << 20, databases: ['hivemeta'], rows: 200 });
-  // So much that a run still copies when it is told to be slow.
-  await writeBulk(journey.lab, 'hdfs-a', '/data/bulk', 9, 40 << 20);
+  await writeBulk(journey.lab, 'hdfs-a', '/data/bulk', 3, 40 << 20);
   sealed = await journey.product.json<RunAnswer>(['task', 'run', 'nightly']);
 }, 240_000);
 afterAll(async () => { await journey?.close(); });
@@ -37,10 +37,8 @@ async function snapshots(): Promise<string[]> {
 }
 
 /** A full run that is in the middle of its copy and will stay there for a while. */
-async function startSlow(): Promise<string> {
-  const { runId } = await journey.product.json<{ runId: string }>(['task', 'run', 'nightly', '--full', '--detach']);
-  await untilShown(journey.product, runId, (view) => view.phase === 'copy');
-  await journey.product.json(['run', 'limit', runId, '--bandwidth', '1MB/s', '--parallel', '1']);
+async function startHalf(): Promise<string> {
+  const runId = await startSlow(journey.product);
   await untilShown(journey.product, runId, (view) => view.progress.bytes > 0);
   return runId;
 }
@@ -57,7 +55,7 @@ describe('what a terminated backup left', () => {
   it('is listed, removed, and then gone; the next increment still finds its parent', async () => {
     expect((await reap()).found).toEqual([]);
     const before = await snapshots();
-    const runId = await startSlow();
+    const runId = await startHalf();
     await terminate(runId);
     expect(await snapshots()).toHaveLength(2);
     const dry = await reap('--dry-run');
@@ -85,7 +83,7 @@ describe('what a terminated backup left', () => {
   });
 
   it('is found when the engine has lost its memory, too', async () => {
-    await startSlow();
+    await startHalf();
     await journey.product.down();
     for (const suffix of ['', '-wal', '-shm']) await rm(join(journey.folder, 'engine', `engine.db${suffix}`), { force: true });
     await rm(join(journey.folder, 'engine', 'engine.prepared'), { force: true });
@@ -100,7 +98,7 @@ describe('what a terminated backup left', () => {
 
 describe('what lives', () => {
   it('is never touched: a run in progress ends sealed', async () => {
-    const runId = await startSlow();
+    const runId = await startHalf();
     for (let time = 0; time < 2; time++) expect(await reap()).toMatchObject({ found: [], removed: [], failed: [] });
     await journey.product.json(['run', 'limit', runId, '--bandwidth', 'none', '--parallel', '4']);
     const outcome = await journey.product.json<RunAnswer>(['run', 'watch', runId]);
@@ -110,7 +108,7 @@ describe('what lives', () => {
   });
 
   it('cannot be told without the destination, so handles are left alone and the exit code is 3', async () => {
-    const runId = await startSlow();
+    const runId = await startHalf();
     await terminate(runId);
     const config = (await readFile(journey.lab.config(), 'utf8')).replace('destinations:', `destinations:\n  gone: { type: LocalDir, path: ${journey.folder}/absent/vault, allowRootFileSystem: true }`);
     await writeFile(join(journey.folder, 'gone.yaml'), config);

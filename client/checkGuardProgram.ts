@@ -23,5 +23,5 @@ process.exit(0);
 /** Returns how much was there: objects, and temporary ones of the check's own. */
 async function remove(): Promise<number> {
   await using session = await openSession(config, destination, writer);
-  return (await session.sweep(Infinity)).length + (await removeTree(session, prefix));
+  return (await session.sweep(Infinity, undefined, prefix)).length + (await removeTree(session, prefix));
 }

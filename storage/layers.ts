@@ -123,7 +123,7 @@ export function metered(session: StorageSession, counts: StorageCounts): Storage
     remove: (key, signal) => call('remove', () => session.remove(key, signal)),
     space: (signal) => call('space', () => session.space(signal)),
     unfinished: (signal) => stream('unfinished', () => session.unfinished(signal), () => 0),
-    sweep: (olderThanMs, signal) => call('sweep', () => session.sweep(olderThanMs, signal)),
+    sweep: (...args) => call('sweep', () => session.sweep(...args)),
   };
 }
 

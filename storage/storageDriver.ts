@@ -108,6 +108,9 @@ export interface StorageSession extends AsyncDisposable {
   space(signal?: AbortSignal): Promise<{ readonly freeBytes: number | undefined; readonly totalBytes: number | undefined }>;
   /** Temporary objects, whoever's: what `sweep` would look at. In any order. */
   unfinished(signal?: AbortSignal): AsyncIterable<UnfinishedObject>;
-  /** Removes temporary objects of writers that died: older than `olderThanMs`, or of the session's own `writer`. Returns their keys, at most 1,000 a call. */
-  sweep(olderThanMs: number, signal?: AbortSignal): Promise<readonly string[]>;
+  /**
+   * Removes temporary objects of writers that died: older than `olderThanMs`, or of the session's own `writer`. Returns their keys, at most 1,000 a call.
+   * @param below also those that would become objects below this folder, where only the medium knows of them, not yet whose they are
+   */
+  sweep(olderThanMs: number, signal?: AbortSignal, below?: string): Promise<readonly string[]>;
 }

@@ -104,8 +104,8 @@ export class ObsSession implements StorageSession {
     yield* listUploads(this.#place, signal);
   }
 
-  async sweep(olderThanMs: number, signal?: AbortSignal): Promise<readonly string[]> {
-    return await sweepUploads(this.#place, olderThanMs, signal);
+  async sweep(olderThanMs: number, signal?: AbortSignal, below?: string): Promise<readonly string[]> {
+    return await sweepUploads(this.#place, olderThanMs, signal, below);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -8,10 +8,10 @@ import type { UploadMarker } from './obsUpload.ts';
 const SWEPT_AT_ONCE = 1000;
 
 /**
- * Removes unfinished uploads that are old, and those whose marker says that they are the writer's. They are invisible, but are paid for.
+ * Removes unfinished uploads that are old, those below a folder that is named, and those whose marker says that they are the writer's. They are invisible, but are paid for.
  * Returns the keys they would have become, at most 1,000.
  */
-export async function sweepUploads(place: ObsPlace, olderThanMs: number, signal: AbortSignal | undefined): Promise<readonly string[]> {
+export async function sweepUploads(place: ObsPlace, olderThanMs: number, signal: AbortSignal | undefined, below?: string): Promise<readonly string[]> {
   const { client, bucket, root, shown, writer } = place;
   const swept = new Set<string>();
   const abort = async ({ name, uploadId }: UploadMarker): Promise<void> => {
@@ -33,7 +33,7 @@ export async function sweepUploads(place: ObsPlace, olderThanMs: number, signal:
   // Those of writers that died before they had put their marker.
   for await (const upload of unfinishedUploads(place, signal)) {
     if (swept.size >= SWEPT_AT_ONCE) break;
-    if (now - upload.begunAt >= olderThanMs) await abort(upload);
+    if (now - upload.begunAt >= olderThanMs || (below !== undefined && decodeKey(upload.name.slice(root.length))?.startsWith(below) === true)) await abort(upload);
   }
   return [...swept];
 }

@@ -83,6 +83,10 @@ test('unfinished uploads of a dead writer go by its name at once, others only by
   await sleep(1100);
   expect(await stranger.sweep(1000)).toEqual(['c']);
   expect(await leftIn('s3-a', settings['path'])).toEqual([]);
+  // Or below a folder that is named: whoever names it knows that its writer is dead.
+  for (const key of ['d/e', 'dd/e']) expect((await s3Request(scene.lab.place('s3-a'), 'POST', `${labBucket}/${String(settings['path'])}/${key}`, { query: 'uploads' })).status).toBe(200);
+  expect(await stranger.sweep(60 * 60 * 1000, undefined, 'd/')).toEqual(['d/e']);
+  expect(await stranger.sweep(60 * 60 * 1000, undefined, 'dd/')).toEqual(['dd/e']);
 });
 
 test('a listing of many pages is in the order of keys, and leaves others’ objects out', { timeout: 60_000 }, async () => {

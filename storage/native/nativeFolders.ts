@@ -5,6 +5,8 @@ import { hasNativeCode } from './nativeFailure.ts';
 
 /** A concurrent `remove` may prune what we are making; each round, somebody else made progress. */
 const ROUNDS = 20;
+/** How often something that is no folder is looked at before it is believed. */
+const LOOKS = 5;
 
 /** The folders of a destination: their paths, and made where missing. */
 export class NativeFolders {
@@ -41,6 +43,8 @@ export class NativeFolders {
           if (hasNativeCode(cause, 'ENOENT', 'ESTALE')) return undefined;
           throw cause;
         });
+        // Of a folder that is being removed an SMB server may tell that it is something else.
+        if (there !== undefined && there.kind !== 'folder' && round < LOOKS) continue;
         if (there !== undefined && there.kind !== 'folder') throw new Failure('E_DESTINATION_PATH', `${path} in ${this.#shown} is not a folder`, { hint: 'somebody else writes there: give the destination a folder of its own', cause: error });
         // It was there, and was pruned in between.
         if (there === undefined && round < ROUNDS) continue;

@@ -68,7 +68,7 @@ export async function extractEntries(repository: Repository, pool: FramePool, op
       const stretches = localFile === undefined ? await fetchStretches(repository, batch.flatMap((each) => each.pieces ?? []), options.signal).catch(ofDamage) : [];
       if (stretches !== undefined) return await extractOnThread(repository, pool, root, batch, stretches, folders, options);
     }
-    // Also where something of the batch is damaged: whose it is shows when its entries are read one by one.
+    // Also where the batch lies scattered, or something of it is damaged: whose it is shows when its entries are read one by one.
     const one: { entry: IndexedEntry; failure?: Failure }[] = [];
     for (const entry of batch) {
       const failure = await extractOne(root, entry, folders, options, () => reader.read(entry.pieces ?? [], options.signal === undefined ? {} : { signal: options.signal })).then(() => undefined, ownFailure);

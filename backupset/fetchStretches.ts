@@ -14,9 +14,11 @@ export interface PackStretch {
 const mostBetween = 256 << 10;
 const requestBytes = 8 << 20;
 const atOnce = 4;
+/** In memory at once: small files that lie scattered can have a megabyte around each. */
+const mostBytes = 16 << 20;
 
-/** The stretches of packs in which these pieces lie, in few requests. @throws Failure as of `get` */
-export async function fetchStretches(repository: Repository, pieces: readonly Piece[], signal: AbortSignal | undefined): Promise<readonly PackStretch[]> {
+/** The stretches of packs in which these pieces lie, in few requests; `undefined`, and nothing is fetched, where they are more than 16 MiB. @throws Failure as of `get` */
+export async function fetchStretches(repository: Repository, pieces: readonly Piece[], signal: AbortSignal | undefined): Promise<readonly PackStretch[] | undefined> {
   const wanted: { readonly pack: string; readonly from: number; to: number }[] = [];
   for (const { pack, frameOffset, storedLength } of [...pieces].sort((a, b) => (a.pack < b.pack ? -1 : a.pack > b.pack ? 1 : a.frameOffset - b.frameOffset))) {
     const last = wanted.at(-1);
@@ -25,6 +27,7 @@ export async function fetchStretches(repository: Repository, pieces: readonly Pi
     // Within the last one, which is full: it is there whole.
     else if (last?.pack !== pack || end > last.to) wanted.push({ pack, from: frameOffset, to: end });
   }
+  if (wanted.reduce((sum, { from, to }) => sum + to - from, 0) > mostBytes) return undefined;
   const fetched: PackStretch[] = [];
   await inLanes(wanted, atOnce, async ({ pack, from, to }) => {
     // A buffer of its own, which can be handed to a thread.

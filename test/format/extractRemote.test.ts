@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { extractEntries, type ExtractResult } from '../../backupset/extractEntries.ts';
+import { fetchStretches } from '../../backupset/fetchStretches.ts';
 import { createFramePool } from '../../backupset/framePool.ts';
 import { packKey } from '../../backupset/packKey.ts';
 import type { IndexedEntry } from '../../backupset/piece.ts';
@@ -55,6 +56,16 @@ describe.each([['plain', undefined], ['encrypted', rawKey]] as const)('extractin
     expect(result).toMatchObject({ files: 402, failedTotal: 0 });
     expect(result.gets).toBeLessThan(40);
     await expectWritten();
+  });
+
+  it('fetches nothing at once of files that lie scattered: memory would grow with what lies around them', async () => {
+    const counts = emptyCounts();
+    const repository = { ...sample.repository, session: metered(sample.session, counts) };
+    const piece = entries.find((each) => each.key === '/d/f100')!.pieces![0]!;
+    const scattered = Array.from({ length: 40 }, (_, i) => ({ ...piece, pack: String(i).padStart(64, '0'), frameOffset: 0, storedLength: 1 << 20 }));
+    expect(await fetchStretches(repository, scattered, undefined)).toBeUndefined();
+    expect(counts.get.requests).toBe(0);
+    expect(await fetchStretches(repository, [piece, piece], undefined)).toHaveLength(1);
   });
 
   it('gives one of many with few requests', async () => {

@@ -36,6 +36,9 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+/** Of V8, for new objects of a thread: nearly nothing of them lives on, and what it could use it would keep. */
+const threadYoungMiB = 3;
+
 /** One in work and one ready, so that a thread never waits for the main thread. */
 const perThread = 2;
 
@@ -49,7 +52,7 @@ class Thread {
   readonly jobs = new Map<number, Waiting>();
 
   constructor(done: (thread: Thread) => void, died: (thread: Thread, why: unknown) => void) {
-    this.worker = new Worker(new URL('./frameWorker.ts', import.meta.url), { execArgv: [], name: 'frames' });
+    this.worker = new Worker(new URL('./frameWorker.ts', import.meta.url), { execArgv: [], name: 'frames', resourceLimits: { maxYoungGenerationSizeMb: threadYoungMiB } });
     // Idle threads do not keep a command alive.
     this.worker.unref();
     this.worker.on('message', (answer: FrameAnswer) => {

@@ -35,9 +35,9 @@ export interface UpOptions {
 const leanFlags = ['--max-semi-space-size=8', '--no-parallel-scavenge', '--heap-growing-percent=80'];
 /**
  * Of the C library (mallopt(3)): every thread would otherwise keep a heap of its own, a hundred megabytes in all, and the memory of packs, once freed,
- * would stay with it. From 4 MiB on, the block of a pack, memory is the system's and goes back to it.
+ * would stay with it. From 4 MiB on, the block of a pack, memory is the system's and goes back to it; so does as much of it at the end of the heap.
  */
-const leanAllocation = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: String(4 << 20), MALLOC_TRIM_THRESHOLD_: String(16 << 20) };
+const leanAllocation = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: String(4 << 20), MALLOC_TRIM_THRESHOLD_: String(4 << 20) };
 
 /**
  * Runs the embedded engine (unless the configuration or TEMPORAL_ADDRESS names another) and a worker for all clusters, and keeps both running.

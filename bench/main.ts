@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, existsSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, existsSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -87,7 +87,7 @@ const about = [
 ];
 process.stdout.write(values.output === 'json' ? `${JSON.stringify({ about, rows: samples.rows }, undefined, 1)}\n` : `${markdown(samples, about)}\n`);
 say('removing what was written');
-rmSync(join(state, 'out'), { recursive: true, force: true });
+for (const name of readdirSync(state)) if (name === 'out' || name.startsWith('old-')) rmSync(join(state, name), { recursive: true, force: true });
 process.exit(0);
 
 /** With the engine and the worker up, as a user has them. */

@@ -6,13 +6,15 @@ import { showRun, type RunView } from './runView.ts';
 const longPollMs = 60_000;
 /** The engine said that the run has ended; its description says so a moment later at most. */
 const againMs = 50;
+/** After a look that failed. */
+const retryMs = 1000;
 
 /**
  * Follows a run until it ends and returns its result. An engine that goes away for a while is waited for.
- * @param onView told about every second what there is to see.
+ * @param onView told what there is to see, at the begin, at the end, and every `everyMs` in between
  * @throws Failure with the code the run ended with; the signal's reason when it is aborted (the run goes on)
  */
-export async function watchRun<T>(engine: Engine, runId: string, onView: (view: RunView) => void, signal: AbortSignal, everyMs = 1000): Promise<T> {
+export async function watchRun<T>(engine: Engine, runId: string, onView: (view: RunView) => void, signal: AbortSignal, everyMs: number): Promise<T> {
   const ended = new AbortController();
   void endOf(engine, runId, AbortSignal.any([signal, ended.signal])).then(() => ended.abort());
   const woken = AbortSignal.any([signal, ended.signal]);
@@ -27,7 +29,7 @@ export async function watchRun<T>(engine: Engine, runId: string, onView: (view: 
       // An engine that restarts comes back; one that stays away for a minute is reported.
       if (++failing > 30 || (error as { code?: string }).code === 'E_RUN_NOT_FOUND') throw error;
     }
-    await sleep(ended.signal.aborted && failing === 0 ? againMs : everyMs, undefined, { signal: ended.signal.aborted ? signal : woken }).catch(() => undefined);
+    await sleep(failing > 0 ? retryMs : ended.signal.aborted ? againMs : everyMs, undefined, { signal: ended.signal.aborted ? signal : woken }).catch(() => undefined);
   }
   ended.abort();
   try {
@@ -37,7 +39,7 @@ export async function watchRun<T>(engine: Engine, runId: string, onView: (view: 
   }
 }
 
-/** Waits until a run has ended, or for good when the engine does not say: looking every second finds out too, only later. */
+/** Waits until a run has ended, or for good when the engine does not say: looking again and again finds out too, only later. */
 async function endOf(engine: Engine, runId: string, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {

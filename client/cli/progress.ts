@@ -5,18 +5,22 @@ import { bytesText, durationText } from './format.ts';
 
 /** Shows a run as it goes on, on standard error. */
 export interface ProgressView {
+  /** How often there is something to show. Each look asks the engine and the worker several times. */
+  readonly everyMs: number;
   show(view: RunView): void;
   /** Leaves the last state on the screen. */
   stop(): void;
 }
 
+const lookEveryMs = 1_000;
+const quietEveryMs = 15_000;
 const plainEveryMs = 5_000;
 /** The rate is over this time, so that it follows what happens now. */
 const rateWindowMs = 15_000;
 
 /** Bars on a terminal, a line every few seconds elsewhere, nothing when quiet. */
 export async function createProgress(options: { readonly quiet: boolean; readonly isTerminal: boolean }): Promise<ProgressView> {
-  if (options.quiet) return { show: () => undefined, stop: () => undefined };
+  if (options.quiet) return { everyMs: quietEveryMs, show: () => undefined, stop: () => undefined };
   return options.isTerminal ? await bars() : lines();
 }
 
@@ -25,6 +29,7 @@ function lines(): ProgressView {
   let lastPhase: string | null = '';
   const meter = createMeter();
   return {
+    everyMs: lookEveryMs,
     show(view) {
       const rates = view.sources.map((source) => meter(source));
       const now = Date.now();
@@ -47,6 +52,7 @@ async function bars(): Promise<ProgressView> {
   const meter = createMeter();
   let head: SingleBar | undefined;
   return {
+    everyMs: lookEveryMs,
     show(view) {
       head ??= all.create(1, 0, {}, { format: '{text}' });
       head.update(0, { text: `${view.runId}  ${view.phase ?? view.state}${view.state === 'paused' ? ' (paused)' : ''}${view.waitingFor === null ? '' : `  waits for: ${view.waitingFor}`}` });

@@ -23,7 +23,7 @@ export async function attach<T>(context: CommandContext, engine: Engine, runId: 
   const onSignal = () => detach.abort();
   process.once('SIGINT', onSignal);
   try {
-    return await watchRun<T>(engine, runId, (view) => progress.show(view), detach.signal);
+    return await watchRun<T>(engine, runId, (view) => progress.show(view), detach.signal, progress.everyMs);
   } catch (error) {
     if (!detach.signal.aborted) throw error;
     throw new Failure('E_INTERRUPTED', `detached from ${runId}, which goes on`, { hint: `mrs-backup run watch ${runId} attaches again, mrs-backup run cancel ${runId} ends it`, details: { runId } });

@@ -21,11 +21,15 @@ export function configFile({ file, env }: ConfigLocation): string {
  * @throws Failure E_CONFIG with all problems in `details.problems`.
  */
 export async function loadConfig(location: ConfigLocation, catalogue?: Catalogue): Promise<Config> {
-  const checked = await readConfig(location, catalogue);
+  return usableConfig(await readConfig(location, catalogue), configFile(location));
+}
+
+/** What was checked, where there is nothing wrong with it. @throws Failure as `loadConfig` */
+export function usableConfig(checked: CheckedConfig, file: string): Config {
   if (checked.config !== undefined) return checked.config;
   const errors = checked.problems.filter((problem) => problem.severity === 'error');
   const first = errors[0];
-  throw new Failure('E_CONFIG', `${configFile(location)}:${first?.line ?? 1}: ${first?.path ? `${first.path}: ` : ''}${first?.message ?? 'not usable'}${errors.length > 1 ? ` (and ${errors.length - 1} more)` : ''}`, {
+  throw new Failure('E_CONFIG', `${file}:${first?.line ?? 1}: ${first?.path ? `${first.path}: ` : ''}${first?.message ?? 'not usable'}${errors.length > 1 ? ` (and ${errors.length - 1} more)` : ''}`, {
     hint: `${first?.hint ?? ''}${errors.length > 1 ? '; mrs-backup config check lists all' : ''}`,
     details: { problems: errors },
   });
@@ -37,9 +41,13 @@ export async function loadConfig(location: ConfigLocation, catalogue?: Catalogue
  */
 export async function readConfig(location: ConfigLocation, catalogue?: Catalogue): Promise<CheckedConfig> {
   const file = configFile(location);
-  let text: string;
+  return checkConfig(await readConfigText(file), file, catalogue ?? (await builtCatalogue()));
+}
+
+/** @throws Failure E_CONFIG when the file cannot be read. */
+export async function readConfigText(file: string): Promise<string> {
   try {
-    text = await readFile(file, 'utf8');
+    return await readFile(file, 'utf8');
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     throw new Failure('E_CONFIG', code === 'ENOENT' ? `there is no configuration file ${file}` : `cannot read the configuration file ${file} (${code ?? 'unknown error'})`, {
@@ -47,7 +55,6 @@ export async function readConfig(location: ConfigLocation, catalogue?: Catalogue
       cause,
     });
   }
-  return checkConfig(text, file, catalogue ?? (await builtCatalogue()));
 }
 
 /** Everything that is built. Loaded late: a command that needs no configuration does not pay for it. */

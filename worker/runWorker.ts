@@ -6,7 +6,7 @@ import { activityInterceptor } from '../activities/activityInterceptor.ts';
 import { createActivities } from '../activities/createActivities.ts';
 import { createFramePool } from '../backupset/framePool.ts';
 import type { DataSource } from '../components/dataSource.ts';
-import { loadConfig } from '../config/loadConfig.ts';
+import { configReader } from '../config/configReader.ts';
 import { createSecretReader } from '../config/secrets.ts';
 import { clusterQueue, controlQueue } from '../contracts/names.ts';
 import type { AnyDriver } from '../storage/drivers.ts';
@@ -35,8 +35,7 @@ export interface WorkerParts {
 export async function runWorker(options: WorkerParts): Promise<never> {
   const { values } = parseArgs({ args: [...options.args], options: { config: { type: 'string' }, state: { type: 'string' }, cluster: { type: 'string', multiple: true } } });
   const { env, sources, drivers } = options;
-  const location = { file: values.config, env };
-  const read = () => loadConfig(location, { sources, drivers });
+  const read = configReader({ file: values.config, env }, { sources, drivers });
   const config = await read();
   const stateFolder = resolve(values.state ?? config.engine.state);
   const address = env['TEMPORAL_ADDRESS'] ?? config.engine.address ?? (await readEngineRecord(await engineState(stateFolder)))?.address;

@@ -20,6 +20,8 @@ export function startCheckGuard(config: string, destination: string, { prefix, w
   return {
     async release() {
       if (guard.exitCode !== null || guard.pid === undefined) return;
+      // Waited for now: with nothing else to do, as beside a local folder, the process of the check would end first.
+      guard.ref();
       const ended = once(guard, 'exit');
       guard.stdin.end('released');
       await ended;

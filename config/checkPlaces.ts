@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { isBelow } from '../contracts/isBelow.ts';
 import type { Catalogue, ProblemSink } from './checkConfig.ts';
 import { checkName } from './checkConfig.ts';
@@ -107,27 +108,38 @@ function checkEncryption(value: unknown, path: KeyPath, sink: ProblemSink): Encr
 function samePlace(a: DestinationConfig, b: DestinationConfig): boolean {
   const { path: pathA, ...serverA } = placeOf(a);
   const { path: pathB, ...serverB } = placeOf(b);
-  if (typeof pathA !== 'string' || typeof pathB !== 'string') return false;
-  return server(serverA) === server(serverB) && (isBelow(pathA, pathB) || isBelow(pathB, pathA));
+  if (typeof pathA !== 'string' || typeof pathB !== 'string' || server(serverA) !== server(serverB)) return false;
+  const [folderA, folderB] = [plain(pathA), plain(pathB)];
+  return isBelow(folderA, folderB) || isBelow(folderB, folderA) || (folderA === '.' && !folderB.startsWith('/')) || (folderB === '.' && !folderA.startsWith('/'));
 }
 
-/** Exports of one server may lie in one another, and a share may be reached with and without a mount. */
+/** `/a/b` of `/a//b/`, `.` of `./`. */
+function plain(path: string): string {
+  return posix.normalize(path).replace(/(?<=.)\/$/, '');
+}
+
+/** Exports of one server may lie in one another, and a share may be reached with and without a mount; its names do not differ by their case alone. */
 function placeOf({ settings }: DestinationConfig): { readonly path?: unknown } & Readonly<Record<string, unknown>> {
   const block = settings as Readonly<Record<string, unknown>>;
   const { path } = block;
   if (typeof path !== 'string') return block;
-  const below = (root: string): string => `${root}/${path}`.replace(/\/+/g, '/').replace(/(?<=.)\/$/, '');
+  const below = (root: string): string => `${root}/${path}`;
   if (typeof block['export'] === 'string') return { host: block['server'], port: block['nfsPort'], path: below(block['export']) };
-  if (typeof block['share'] === 'string') return { host: String(block['server']).toLowerCase(), port: block['port'] === SMB_PORT ? undefined : block['port'], path: below(`/${block['share'].toLowerCase()}`) };
+  if (typeof block['share'] === 'string') return { host: String(block['server']).toLowerCase(), port: block['port'] === SMB_PORT ? undefined : block['port'], path: below(`/${block['share']}`).toLowerCase() };
   const [, exporter, exported] = /^([^/]+):(\/.*)$/.exec(String(block['source'])) ?? [];
   if (exporter !== undefined) return { host: exporter, path: below(exported!) };
   const [, server, share] = /^\/\/([^/]+)(\/.*)$/.exec(String(block['source']).toLowerCase()) ?? [];
-  return server === undefined ? block : { host: server, path: below(share!) };
+  return server === undefined ? block : { host: server, path: below(share!).toLowerCase() };
 }
 
 /** What makes a server another one. How one logs in does not; whom one logs in as may, as many servers give each user a tree of his own. */
-function server({ webhdfs, host, port, user, endpoint, bucket, ...rest }: Readonly<Record<string, unknown>>): string {
-  if (webhdfs !== undefined) return JSON.stringify(webhdfs);
-  if (bucket !== undefined) return JSON.stringify([endpoint, bucket]);
-  return JSON.stringify(host === undefined ? rest : [host, port, user]);
+function server({ webhdfs, host, port, user, endpoint, bucket, type }: Readonly<Record<string, unknown>>): string {
+  if (Array.isArray(webhdfs)) return JSON.stringify(webhdfs.map((each) => origin(each)).sort());
+  if (bucket !== undefined) return JSON.stringify([origin(endpoint), bucket]);
+  return JSON.stringify(host === undefined ? type : [host, port, user]);
+}
+
+/** The same of `https://obs.internal` and `https://OBS.internal:443/`. */
+function origin(url: unknown): string {
+  return URL.parse(String(url))?.origin ?? String(url);
 }

@@ -10,7 +10,7 @@ const userSpace = z
     type: z.literal('CIFS'),
     server: z.string().regex(/^[^\s/\\]+$/, 'a name or an address').describe('name or address of the SMB server'),
     share: z.string().regex(/^[^/\\\0]+$/, 'a name without slashes'),
-    path: z.string().regex(/^(?!(.*\/)?\.\.(\/|$))[^\0\\]+$/, 'a path without ".." and "\\"').default('/').describe('a folder below the share'),
+    path: z.string().regex(/^(?!(.*\/)?\.\.(\/|$))[^\0-\x1f\\:*?"<>|]+$/, 'a path without ".." and what SMB has in no name: \\ : * ? " < > |').default('/').describe('a folder below the share'),
     port: z.int().min(1).max(65_535).default(445),
     user: word.optional(),
     domain: word.optional().describe('of the user, where the server is a member of one'),

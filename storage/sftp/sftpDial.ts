@@ -108,7 +108,11 @@ function silentAgent(cause: Error, shown: string): Failure {
   return new Failure('E_SECRET', `the SSH agent of ${shown} does not answer: ${cause.message}`, { hint: 'start the agent, or correct the path of its socket', cause });
 }
 
-/** RSA keys are offered under the names of their signatures. */
+const HOST_KEY_ALGORITHMS = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'rsa-sha2-512', 'rsa-sha2-256', 'ssh-rsa'];
+
+/** Kinds that are known come first. The others are asked for too, so that a server that has nothing else can be refused by the key it shows. */
 function algorithmsOf(types: readonly string[]): string[] {
-  return types.flatMap((type) => (type === 'ssh-rsa' ? ['rsa-sha2-512', 'rsa-sha2-256', 'ssh-rsa'] : [type])).filter((name) => /^(ssh-ed25519|ecdsa-sha2-nistp\d+|rsa-sha2-\d+|ssh-rsa)$/.test(name));
+  const kindOf = (algorithm: string): string => (algorithm.startsWith('rsa-') ? 'ssh-rsa' : algorithm);
+  const isKnown = (algorithm: string): boolean => types.includes(kindOf(algorithm));
+  return [...HOST_KEY_ALGORITHMS.filter(isKnown), ...HOST_KEY_ALGORITHMS.filter((each) => !isKnown(each))];
 }

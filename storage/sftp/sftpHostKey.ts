@@ -5,7 +5,7 @@ import type { SftpConfig } from '../sftp.ts';
 
 /** How the key that a server shows is judged. */
 export interface HostKeyRule {
-  /** Kinds of keys that are known, so that the server is asked for one of these; `undefined` when only fingerprints are. */
+  /** Kinds of keys that are known, so that the server is asked for these first; `undefined` when only fingerprints are. */
   readonly types: readonly string[] | undefined;
   /** Why this key is refused; `undefined` when it is good. */
   refusal(key: Buffer): Failure | undefined;
@@ -29,12 +29,14 @@ export async function hostKeyRule({ host, port, hostKey, knownHosts }: Pick<Sftp
   const text = await readFile(knownHosts, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     throw new Failure('E_CONFIG', `cannot read the known hosts of ${shown}: ${knownHosts} (${cause.code})`, { hint: 'make it with ssh-keyscan and compare it with the server, or set hostKey', cause });
   });
-  const known = knownKeys(text, port === 22 ? host : `[${host}]:${port}`);
+  const name = port === 22 ? host : `[${host}]:${port}`;
+  const known = knownKeys(text, name);
   const types = [...new Set(known.filter((each) => !each.revoked).map((each) => each.type))];
-  return { types: types.length === 0 ? undefined : types, refusal: (key) => judge(key, known, shown, knownHosts) };
+  return { types: types.length === 0 ? undefined : types, refusal: (key) => judge(key, known, shown, knownHosts, ` as ${name}`) };
 }
 
-function judge(key: Buffer, known: readonly KnownKey[], shown: string, where: string): Failure | undefined {
+/** @param under how the server is to be named there */
+function judge(key: Buffer, known: readonly KnownKey[], shown: string, where: string, under = ''): Failure | undefined {
   const type = typeOf(key);
   const fingerprint = fingerprintOf(key);
   const same = known.filter((each) => each.fingerprint === fingerprint);
@@ -42,7 +44,7 @@ function judge(key: Buffer, known: readonly KnownKey[], shown: string, where: st
   if (same.some((each) => each.revoked)) return refuse('which is revoked', `${where} says so: do not connect to it`);
   if (same.length > 0) return undefined;
   const compare = 'compare it with what ssh-keygen -lf shows on the server itself';
-  if (known.every((each) => each.revoked)) return refuse('which is not known', `${compare}; if it is the same, add it to ${where}`);
+  if (known.every((each) => each.revoked)) return refuse('which is not known', `${compare}; if it is the same, add it to ${where}${under}`);
   return refuse(`not the known one (${known.map((each) => each.fingerprint).join(', ')})`, `somebody may be in between: ${compare}; only if the server has a new key, put that in place of the old one in ${where}`);
 }
 

@@ -70,7 +70,8 @@ function byStatus(status: number): Verdict {
 export function networkFailure(error: unknown, what: string): unknown {
   if (error instanceof Failure || !(error instanceof Error)) return error;
   const code = (error as NodeJS.ErrnoException).code ?? '';
-  const told = `${code === '' || error.message.includes(code) ? '' : `${code} `}${error.message}, at ${what}`;
+  const told = `${code === '' || error.message.includes(code) ? '' : `${code} `}${error.message.trim()}, at ${what}`;
   if (UNTRUSTED.test(code)) return new Failure('E_DESTINATION_DENIED', told, { hint: 'the certificate of the server is not trusted: name the file of its authority as caFile of the destination, or check the endpoint', details: { errno: code }, cause: error });
-  return new Failure('E_DESTINATION_UNREACHABLE', told, { details: { errno: code }, cause: error });
+  const hint = code === 'EPROTO' ? 'what answers there does not speak TLS as it should: check endpoint and port' : code === 'ENOTFOUND' ? 'no such name: check endpoint, and whether the server wants pathStyle: true, as the bucket is otherwise put before its name' : undefined;
+  return new Failure('E_DESTINATION_UNREACHABLE', told, { ...(hint === undefined ? {} : { hint }), details: { errno: code }, cause: error });
 }

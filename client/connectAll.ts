@@ -19,7 +19,9 @@ export async function connectAll(config: Config): Promise<ConfigProblem[]> {
     const path = `destinations.${destination.name}`;
     try {
       if (destination.encryption !== undefined) await createSecretReader(config.folder)(destination.encryption.reference);
-      await using _session = await openSession(config, destination.name);
+      await using session = await openSession(config, destination.name);
+      // Some folders can be opened by whoever may not look into them.
+      for await (const _ of session.list('')) break;
     } catch (error) {
       const failure = error instanceof Failure ? error : new Failure('E_INTERNAL', String(error));
       problems.push({ path, line: 0, message: failure.message, hint: failure.hint, severity: 'error' });

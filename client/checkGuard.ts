@@ -20,9 +20,9 @@ export function startCheckGuard(config: string, destination: string, { prefix, w
   return {
     async release() {
       if (guard.exitCode !== null || guard.pid === undefined) return;
-      // Waited for now: with nothing else to do, as beside a local folder, the process of the check would end first.
-      guard.ref();
       const ended = once(guard, 'exit');
+      // What is waited for keeps this process: with nothing else to do, it would end with Node's own exit code 13.
+      guard.ref();
       guard.stdin.end('released');
       await ended;
     },

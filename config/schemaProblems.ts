@@ -50,6 +50,8 @@ function describe(issue: z.core.$ZodIssue, above: KeyPath, value: unknown, shape
 
 /** The problem of a key nobody knows, with the nearest one that exists. */
 export function unknownKey(path: KeyPath, key: string, known: readonly string[]): SchemaProblem {
+  // Known in another form of the block.
+  if (known.includes(key)) return { path, message: `"${key}" does not go with the other keys here`, hint: 'remove it, or what belongs to the other form' };
   const guess = nearest(key, known);
   return { path, message: `unknown key "${key}"`, hint: guess !== undefined ? `did you mean "${guess}"?` : known.length === 0 ? 'remove it' : `known here: ${known.join(', ')}` };
 }

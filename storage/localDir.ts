@@ -37,7 +37,10 @@ async function prepareRoot(path: string, allowRootFileSystem: boolean, mustExist
       if (systemErrorName(error) !== 'ENOENT' || mustExist) throw error;
       return undefined;
     });
-    const existing = real ?? (await fs.realpath(dirname(clean)));
+    const existing = real ?? (await fs.realpath(dirname(clean)).catch((error: unknown) => {
+      if (systemErrorName(error) !== 'ENOENT') throw error;
+      throw new Failure('E_DESTINATION_PATH', `${shown} is not there, nor is the folder above it`, { hint: `is the disk mounted? else make ${dirname(clean)}, and let the user of the worker write there`, cause: error });
+    }));
     if (!allowRootFileSystem && (await fs.stat(existing)).dev === (await fs.stat('/')).dev) {
       throw new Failure('E_DESTINATION_PATH', `${shown} is on the root file system`, {
         hint: 'mount the backup disk, or set allowRootFileSystem: true if a full root file system is acceptable',
@@ -51,11 +54,13 @@ async function prepareRoot(path: string, allowRootFileSystem: boolean, mustExist
     }
     const status = await fs.stat(real);
     if (!status.isDirectory()) throw new Failure('E_DESTINATION_PATH', `${shown} is not a folder`);
-    if ((status.mode & 0o002) !== 0 && (status.mode & 0o1000) === 0) {
+    // Also with the sticky bit: others could make the folders in which we are going to write.
+    if ((status.mode & 0o002) !== 0) {
       throw new Failure('E_DESTINATION_DENIED', `${shown} can be changed by every user of the machine`, { hint: `chmod o-w ${real}` });
     }
     return real;
   } catch (error) {
+    if (systemErrorName(error) === 'ENOENT') throw new Failure('E_DESTINATION_PATH', `${shown} is not there`, { hint: 'is the disk mounted? a link that leads nowhere is not followed either', details: { errno: 'ENOENT' }, cause: error });
     throw posixFailure(error, shown);
   }
 }

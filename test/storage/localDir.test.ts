@@ -67,8 +67,10 @@ describe('the folder', () => {
   test('is made when its parent exists, and only then', async () => {
     await using session = await open();
     expect(await keysOf(session)).toEqual([]);
-    await expect(open(join(folder, 'a', 'b'))).rejects.toMatchObject({ code: 'E_DESTINATION_PATH' });
-    expect(await readdir(folder)).toEqual(['root']);
+    await expect(open(join(folder, 'a', 'b'))).rejects.toMatchObject({ code: 'E_DESTINATION_PATH', message: expect.stringContaining('nor is the folder above it'), hint: expect.stringContaining(join(folder, 'a')) });
+    await symlink('nowhere', join(folder, 'dangling'));
+    await expect(open(join(folder, 'dangling'))).rejects.toMatchObject({ code: 'E_DESTINATION_PATH', message: expect.stringContaining('is not there') });
+    expect(await readdir(folder)).toEqual(['dangling', 'root']);
   });
 
   test('may not be on the root file system unless that is accepted', async () => {
@@ -79,9 +81,12 @@ describe('the folder', () => {
 
   test('may not be open to every user', async () => {
     await mkdir(join(folder, 'root'));
-    await chmod(join(folder, 'root'), 0o777);
-    await expect(open()).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED' });
-    await chmod(join(folder, 'root'), 0o1777);
+    // The sticky bit protects what is there, not what we are going to make.
+    for (const mode of [0o777, 0o1777, 0o702]) {
+      await chmod(join(folder, 'root'), mode);
+      await expect(open()).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED', hint: expect.stringContaining('chmod o-w') });
+    }
+    await chmod(join(folder, 'root'), 0o775);
     await using session = await open();
     await put(session, 'a');
   });

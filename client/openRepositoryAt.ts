@@ -31,7 +31,7 @@ export async function openRepositoryAt(location: RepositoryLocation): Promise<Op
     keyFile !== undefined ? { kind: 'key', reference: { file: resolve(keyFile) } } : passphraseFile !== undefined ? { kind: 'passphrase', reference: { file: resolve(passphraseFile) } } : undefined;
   if (isPath(destination)) {
     const path = resolve(destination);
-    return await open({ name: path, type: 'LocalDir', settings: { type: 'LocalDir', path, allowRootFileSystem: true }, encryption: given }, createSecretReader(process.cwd()));
+    return await open({ name: path, type: 'LocalDir', settings: { type: 'LocalDir', path, allowRootFileSystem: true }, encryption: given }, createSecretReader(process.cwd()), true);
   }
   const config = await location.config();
   const found = destinationOf(config, destination);
@@ -58,9 +58,10 @@ function isPath(text: string): boolean {
   return text.includes('/') || text === '.' || text === '..';
 }
 
-async function open(destination: DestinationConfig, readSecret: SecretReader): Promise<OpenRepository> {
+/** @param mustExist a folder that was named by hand is not made: it is a mistyped one, or its disk is not mounted */
+async function open(destination: DestinationConfig, readSecret: SecretReader, mustExist = false): Promise<OpenRepository> {
   const key = await repositoryKey(destination.encryption, readSecret);
-  const session = await findDriver(destination.type).open(destination.settings, { name: destination.name, readSecret });
+  const session = await findDriver(destination.type).open(destination.settings, { name: destination.name, readSecret, mustExist });
   try {
     const repository = await openRepository(session, key);
     return { repository, destination: destination.name, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };

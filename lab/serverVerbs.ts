@@ -49,13 +49,13 @@ export async function start(server: LabServer, place: ServerPlace, patienceMs = 
 }
 
 /** Ends a server, or some of its processes, in the reverse order of its start. Does nothing when it does not run. */
-export async function stop(server: LabServer, place: ServerPlace, signal: NodeJS.Signals = server.stopSignal, roles: readonly string[] = server.processRoles): Promise<void> {
+export async function stop(server: LabServer, place: ServerPlace, signal?: NodeJS.Signals, roles: readonly string[] = server.processRoles): Promise<void> {
   const records = readRecords(place);
   for (const role of roles.toReversed()) {
     const record = records[role];
-    if (record !== undefined) await endProcess(record, signal, 15_000);
+    if (record !== undefined) await endProcess(record, signal ?? server.stopSignal, 15_000);
   }
-  // After a kill the records stay: status then says dead, not stopped.
+  // After a kill the records stay: status then says dead, not stopped. Some servers are stopped in no other way; that is no kill.
   if (signal !== 'SIGKILL' && exists(place)) await writeRecords(place, {});
 }
 

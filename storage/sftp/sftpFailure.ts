@@ -57,7 +57,7 @@ export function sftpConnectionFailure(error: unknown, shown: string): Failure {
     return new Failure('E_DESTINATION_DENIED', `the server refuses the user, or what was shown for him, at ${shown}`, { hint: 'check user, password, privateKey or agent of the destination, and what the server allows this user', cause: error });
   }
   if (/no matching/i.test(message)) {
-    return new Failure('E_DESTINATION_DENIED', `no common way to encrypt with the server: ${message}, at ${shown}`, { hint: 'known_hosts may name keys of a kind the server no longer has; or the server is too old', cause: error });
+    return new Failure('E_DESTINATION_DENIED', `no common way to encrypt with the server: ${message}, at ${shown}`, { hint: 'the server offers nothing that is still safe: update it, or allow it curve25519-sha256, aes256-gcm@openssh.com and an ed25519 key', cause: error });
   }
   // The compiled part of ssh2 has no word for it: no error of OpenSSL, but no packet either.
   const unnamed = /^error:0{8}:lib\(0\)/.test(message);

@@ -36,6 +36,16 @@ afterAll(async () => {
 });
 
 describe('a lab', () => {
+  it('tells a server that is stopped by SIGKILL, as it knows nothing else, from one that was killed', async () => {
+    const lab = await newLab();
+    await lab.up(['nfs']);
+    await lab.kill('nfs');
+    expect(lab.status()['nfs']!.status).toBe('dead');
+    await lab.up(['nfs']);
+    await lab.down(['nfs']);
+    expect(lab.status()['nfs']!.status).toBe('stopped');
+  });
+
   it('keeps data over a kill and leaves no process after down', async () => {
     const lab = await newLab();
     expect(lab.status()['dbservice']!.status).toBe('stopped');

@@ -1,5 +1,6 @@
 import type { WebHdfs } from '../../protocols/webhdfs/webHdfs.ts';
 import type { PolicyNames } from './entryOf.ts';
+import { readPlacement, type Placement } from './placement.ts';
 import { isKind } from './sourceFailure.ts';
 
 /** What the functions of this source share: the client, and what is learnt once per session. */
@@ -8,6 +9,7 @@ export interface Connection {
   readonly instance: string;
   readonly policies: () => Promise<PolicyNames>;
   readonly isSuperuser: () => Promise<boolean>;
+  readonly placement: () => Promise<Placement>;
   /** What a restoration could not set, said once each, by name of the restoration. */
   readonly losses: Map<string, Set<string>>;
 }
@@ -15,11 +17,13 @@ export interface Connection {
 export function createConnection(client: WebHdfs, instance: string): Connection {
   let policies: Promise<PolicyNames> | undefined;
   let superuser: Promise<boolean> | undefined;
+  let placement: Promise<Placement> | undefined;
   return {
     client,
     instance,
     policies: () => (policies ??= remember(client.storagePolicies().then((list) => new Map(list.map(({ id, name }) => [id, name]))), () => { policies = undefined; })),
     isSuperuser: () => (superuser ??= remember(askSuperuser(client), () => { superuser = undefined; })),
+    placement: () => (placement ??= remember(readPlacement(client), () => { placement = undefined; })),
     losses: new Map(),
   };
 }

@@ -1,5 +1,6 @@
 import type { Entry, Json } from '../../contracts/entry.ts';
 import type { HdfsStatus } from '../../protocols/webhdfs/webHdfs.ts';
+import { REPLICATION } from './placement.ts';
 
 /** What a directory hands down: entries record a policy only where it is another than their directory's. */
 export interface Inherited {
@@ -30,6 +31,8 @@ export function entryOf(key: string, status: HdfsStatus, inherited: Inherited, p
   if (status.storagePolicy !== 0 && status.storagePolicy !== inherited.storagePolicy) attributes['storagePolicy'] = policies.get(status.storagePolicy) ?? `id ${status.storagePolicy}`;
   // The policy of a file is its own for ever; that of a directory is handed down.
   if (status.ecPolicy !== undefined && (type === 'file' || status.ecPolicy !== inherited.ecPolicy)) attributes['ecPolicy'] = status.ecPolicy;
+  // Whose policy is replication, the server says nothing of it.
+  if (type === 'directory' && status.ecPolicy === undefined && inherited.ecPolicy !== undefined) attributes['ecPolicy'] = REPLICATION;
   if (status.aclBit) attributes['hasAcl'] = true; // replaced by `acl` in complete()
   const length = type === 'file' ? status.length : 0;
   if (status.encBit) return { key, type, length, attributes, gap: 'in an encryption zone: its plain content must not leave the cluster' };

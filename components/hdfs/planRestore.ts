@@ -39,11 +39,8 @@ export async function planRestore(connection: Connection, target: RestoreTarget,
   if (!(await connection.isSuperuser())) losses.push(`${client.user} is not a superuser at the target: owners, quotas and trusted attributes are not set, and what it may not write is refused`);
   const offered = new Set([...(await connection.policies()).values()]);
   for (const name of strings(target.description.inventory['storagePolicies'])) if (!offered.has(name)) losses.push(`storage policy ${name} is not known at the target; entries that have it get that of their directory`);
-  const wantedEc = strings(target.description.inventory['ecPolicies']);
-  if (wantedEc.length > 0) {
-    const enabled = new Set((await client.ecPolicies().catch(() => [])).filter((one) => one.enabled).map((one) => one.name));
-    for (const name of wantedEc) if (!enabled.has(name)) losses.push(`erasure coding policy ${name} is not enabled at the target; files that have it are replicated`);
-  }
+  const placement = await connection.placement();
+  for (const name of strings(target.description.inventory['ecPolicies'])) if (!placement.canEncode(name)) losses.push(`erasure coding policy ${name} is not enabled at the target, or has too few DataNodes there; files that have it are replicated`);
   losses.push('users and groups are set by name; HDFS does not say whether they exist');
   const info = (await client.jmx('Hadoop:service=NameNode,name=NameNodeInfo'))[0] ?? {};
   // Not a full cluster: one whose NameNode was just started.

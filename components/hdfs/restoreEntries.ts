@@ -3,11 +3,13 @@ import { Failure } from '../../contracts/failure.ts';
 import type { HdfsStatus } from '../../protocols/webhdfs/webHdfs.ts';
 import type { RestoreTarget } from '../dataSource.ts';
 import { applyAttributes, applyPolicies } from './applyAttributes.ts';
+import { asideFolder } from './asideFolder.ts';
 import { withCostlyAttributes } from './complete.ts';
 import type { Connection } from './connection.ts';
-import { entryOf, inheritedFrom, NOTHING_INHERITED } from './entryOf.ts';
+import { entryOf, inheritedFrom, NOTHING_INHERITED, type Inherited } from './entryOf.ts';
 import { createOwnerMap, mapAclEntry } from './owners.ts';
 import { parentOf } from './paths.ts';
+import { REPLICATION } from './placement.ts';
 import { readContent } from './readContent.ts';
 import { isKind } from './sourceFailure.ts';
 import { temporaryPrefix, unitOf, unitsOf, writtenPath, type Unit } from './targetPaths.ts';
@@ -23,6 +25,21 @@ export interface RestoreEntries {
 }
 
 const REMEMBERED_DIRECTORIES = 10_000;
+
+/**
+ * What counts as handed down to the topmost entry of a restoration. It may have come from, and lie now, below any directory: a policy it has of its own
+ * is compared whatever is above it, and one that it only gets from there is no difference.
+ */
+function aboveUnit(entry: Entry, above: Inherited): Inherited {
+  const ecPolicy = entry.attributes['ecPolicy'];
+  return {
+    storagePolicy: entry.attributes['storagePolicy'] === undefined ? above.storagePolicy : NOTHING_INHERITED.storagePolicy,
+    ecPolicy: ecPolicy === undefined ? above.ecPolicy : ecPolicy === REPLICATION ? ANY_POLICY : NOTHING_INHERITED.ecPolicy,
+  };
+}
+
+/** Under it a directory without a policy shows that it has none. */
+const ANY_POLICY = 'any';
 
 export function createRestoreEntries(connection: Connection, target: RestoreTarget, defaults: () => Promise<FileDefaults>): RestoreEntries {
   const { client } = connection;
@@ -84,7 +101,8 @@ export function createRestoreEntries(connection: Connection, target: RestoreTarg
         return;
       }
       if (entry.type === 'symlink') throw new Failure('E_UNSUPPORTED', `HDFS: ${entry.key} is a symbolic link, which WebHDFS servers do not create`);
-      await writeFile(connection, target, entry, path, body, await defaults(), async () => {
+      const folder = await asideFolder(connection, unitOf(units, entry.key), entry, await directoryStatus(parentOf(path), signal), signal) ?? parentOf(path);
+      await writeFile(connection, target, entry, path, folder, body, await defaults(), async () => {
         const status = await client.statusOrUndefined(path, signal);
         return status !== undefined && isOurs(entry, status);
       }, signal);
@@ -107,8 +125,8 @@ export function createRestoreEntries(connection: Connection, target: RestoreTarg
     async stat(entry, signal) {
       const found = await find(entry, signal);
       if (found === undefined) return undefined;
-      const root = unitOf(units, entry.key).key === entry.key;
-      const inherited = root ? NOTHING_INHERITED : inheritedFrom(await directoryStatus(parentOf(found.path), signal));
+      const above = inheritedFrom(await directoryStatus(parentOf(found.path), signal));
+      const inherited = unitOf(units, entry.key).key === entry.key ? aboveUnit(entry, above) : above;
       const bare = entryOf(entry.key, found.status, inherited, await connection.policies());
       const full = await withCostlyAttributes(connection, bare, found.path, signal);
       const attributes: Record<string, Json> = { ...full.attributes };

@@ -6,7 +6,6 @@ import type { HdfsServerDefaults } from '../../protocols/webhdfs/webHdfs.ts';
 import type { RestoreTarget } from '../dataSource.ts';
 import { applyAttributes, applyPolicies } from './applyAttributes.ts';
 import type { Connection } from './connection.ts';
-import { parentOf } from './paths.ts';
 import { readContent } from './readContent.ts';
 import { atEdge, isKind } from './sourceFailure.ts';
 import { temporaryPrefix } from './targetPaths.ts';
@@ -17,12 +16,12 @@ export interface FileDefaults extends HdfsServerDefaults {
 }
 
 /**
- * Writes a file under a temporary name of its own, proves it with the server's checksum, gives it its attributes, and only then its name.
- * A name per attempt: a slow former attempt can never rename what a later one is still writing. The parent directory exists.
+ * Writes a file into `folder` under a temporary name of its own, proves it with the server's checksum, gives it its attributes, and only then its name.
+ * A name per attempt: a slow former attempt can never rename what a later one is still writing. `folder` and the parent directory exist.
  */
-export async function writeFile(connection: Connection, target: RestoreTarget, entry: Entry, path: string, body: AsyncIterable<Uint8Array>, defaults: FileDefaults, isOurs: () => Promise<boolean>, signal: AbortSignal | undefined): Promise<void> {
+export async function writeFile(connection: Connection, target: RestoreTarget, entry: Entry, path: string, folder: string, body: AsyncIterable<Uint8Array>, defaults: FileDefaults, isOurs: () => Promise<boolean>, signal: AbortSignal | undefined): Promise<void> {
   const { client } = connection;
-  const temporary = `${parentOf(path)}/${temporaryPrefix(target)}${randomUUID()}`;
+  const temporary = `${folder}/${temporaryPrefix(target)}${randomUUID()}`;
   const chunk = defaults.bytesPerChecksum;
   const wanted = Number(entry.attributes['blockSize'] ?? 0) || defaults.blockSize;
   const blockSize = Math.ceil(Math.max(wanted, defaults.minBlockSize) / chunk) * chunk;

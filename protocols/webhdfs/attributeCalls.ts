@@ -60,7 +60,7 @@ export function createAttributeCalls(call: Call): AttributeCalls {
     },
     async ecPolicies(signal) {
       const answer = await call('GET', 'GETECPOLICIES', '/', {}, signal, answers.ecPolicies);
-      return answer.ErasureCodingPolicies.ErasureCodingPolicyInfo.map(({ state, policy }) => ({ name: policy.name, enabled: state === 'ENABLED' }));
+      return answer.ErasureCodingPolicies.ErasureCodingPolicyInfo.map(({ state, policy }) => ({ name: policy.name, enabled: state === 'ENABLED', dataUnits: policy.numDataUnits }));
     },
 
     async setQuota(path, quota, signal) {

@@ -146,7 +146,8 @@ export interface WebHdfs extends AsyncDisposable {
   setStoragePolicy(path: string, policy: string, signal?: AbortSignal): Promise<void>;
   unsetStoragePolicy(path: string, signal?: AbortSignal): Promise<void>;
   setEcPolicy(path: string, policy: string, signal?: AbortSignal): Promise<void>;
-  ecPolicies(signal?: AbortSignal): Promise<readonly { readonly name: string; readonly enabled: boolean }[]>;
+  /** `dataUnits`: DataNodes that a file needs at least; 0 where the server does not say. */
+  ecPolicies(signal?: AbortSignal): Promise<readonly { readonly name: string; readonly enabled: boolean; readonly dataUnits: number }[]>;
   /** -1 clears. */
   setQuota(path: string, quota: { readonly namespace?: number; readonly space?: number }, signal?: AbortSignal): Promise<void>;
   setQuotaByType(path: string, type: string, space: number, signal?: AbortSignal): Promise<void>;
@@ -166,7 +167,8 @@ export interface WebHdfs extends AsyncDisposable {
   snapshotDiff(path: string, from: string, to: string, signal?: AbortSignal): AsyncIterable<SnapshotDiff>;
 
   serverDefaults(signal?: AbortSignal): Promise<HdfsServerDefaults>;
-  storagePolicies(signal?: AbortSignal): Promise<readonly { readonly id: number; readonly name: string }[]>;
+  /** With the kinds of storage (`DISK`, `ARCHIVE` ...) that new blocks may be on. */
+  storagePolicies(signal?: AbortSignal): Promise<readonly { readonly id: number; readonly name: string; readonly storageTypes: readonly string[]; readonly creationFallbacks: readonly string[] }[]>;
   /** Beans of the active NameNode's `/jmx?qry=`. */
   jmx(query: string, signal?: AbortSignal): Promise<readonly Record<string, unknown>[]>;
   /** Effective settings of the active NameNode by name, from `/conf`. */

@@ -77,7 +77,7 @@ const byException: Readonly<Record<string, WebHdfsErrorKind>> = {
 export function kindOf(exception: string, status: number, message: string): WebHdfsErrorKind {
   const known = byException[exception];
   if (known !== undefined) return known;
-  if (/could only be written to 0 of the|minReplication|Failed to find datanode|no live datanode|No active nodes contain|not excluded nodes contain/i.test(message)) return 'unreachable';
+  if (/could only be written to \d+ of the|minReplication|Failed to find datanode|no live datanode|No active nodes contain|not excluded nodes contain/i.test(message)) return 'unreachable';
   if (/quota of .* exceeded|No space left/i.test(message)) return 'full';
   if (/safe mode/i.test(message)) return 'safeMode';
   if (/All datanodes .* are bad|Connection (refused|reset)|Filesystem closed|Premature EOF/i.test(message)) return 'unreachable';

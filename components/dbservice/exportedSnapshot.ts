@@ -70,7 +70,7 @@ export async function exportSnapshots(access: PgAccess, name: string, databases:
   try {
     const failed = opened.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
-    const took = await Promise.all(clients.map((client) => client.query<{ pid: number; since: string }>('SELECT pid, backend_start::text AS since FROM pg_stat_activity WHERE pid = pg_backend_pid()')));
+    const took = await Promise.all(clients.map((client) => client.query<{ pid: number; since: string }>('SELECT pid, extract(epoch FROM backend_start)::text AS since FROM pg_stat_activity WHERE pid = pg_backend_pid()')));
     const begun = performance.now();
     const takenAt = new Date().toISOString();
     const snapshots = await Promise.all(clients.map(async (client) => {
@@ -102,7 +102,7 @@ export function snapshotsOf(handle: Handle): readonly ExportedSnapshot[] {
 /** Whether the transaction that exported a snapshot is still open on the server. @throws Failure E_SOURCE_UNREACHABLE */
 export async function isHeld(access: PgAccess, snapshot: ExportedSnapshot): Promise<boolean> {
   return withConnection(access, access.instance.database, 'mrs-backup', async (client) => {
-    const { rows } = await client.query('SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND backend_start::text = $2 AND xact_start IS NOT NULL', [snapshot.pid, snapshot.since]);
+    const { rows } = await client.query('SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND extract(epoch FROM backend_start)::text = $2 AND xact_start IS NOT NULL', [snapshot.pid, snapshot.since]);
     return rows.length > 0;
   });
 }

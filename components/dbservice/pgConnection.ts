@@ -4,6 +4,7 @@ import { Failure } from '../../contracts/failure.ts';
 import type { SecretReader } from '../../contracts/secretReader.ts';
 import type { DbserviceInstance } from './dbserviceInstance.ts';
 import { pgFailure } from './pgFailure.ts';
+import { sessionOptions } from './sessionOptions.ts';
 
 /** A server and how to get into it. */
 export interface PgAccess {
@@ -41,7 +42,7 @@ export async function openConnection(access: PgAccess, database: string, applica
   const open = async (ssl: Ssl): Promise<pg.Client> => {
     const client = new pg.Client({
       host: instance.host, port: instance.port, user: instance.user, password, database, ssl,
-      application_name: applicationName, connectionTimeoutMillis: 15_000, keepAlive: true, keepAliveInitialDelayMillis: 30_000,
+      application_name: applicationName, options: sessionOptions, connectionTimeoutMillis: 15_000, keepAlive: true, keepAliveInitialDelayMillis: 30_000,
     });
     // Without a listener a connection the server ends would end the worker.
     client.on('error', () => undefined);

@@ -5,6 +5,7 @@ import { Failure } from '../../contracts/failure.ts';
 import type { PgAccess } from './pgConnection.ts';
 import { serverName } from './pgConnection.ts';
 import { toolFailure } from './pgFailure.ts';
+import { sessionOptions } from './sessionOptions.ts';
 
 export type PgTool = 'pg_dump' | 'pg_dumpall' | 'pg_restore';
 
@@ -38,6 +39,7 @@ async function environment(access: PgAccess, applicationName: string | undefined
   kept['PGPASSWORD'] = await access.readSecret(instance.password);
   kept['PGAPPNAME'] = applicationName;
   kept['PGCONNECT_TIMEOUT'] = '15';
+  kept['PGOPTIONS'] = sessionOptions;
   kept['PGSSLMODE'] = instance.sslmode;
   if (instance.rootCertificate !== undefined) kept['PGSSLROOTCERT'] = instance.rootCertificate;
   return kept;

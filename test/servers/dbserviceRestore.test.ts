@@ -42,6 +42,23 @@ describe('restoration of a DBService', () => {
     rights = (await one.sql('hivemeta', rightsSql))[0]!;
   }, 30_000);
 
+  it('is not misled by settings of a database: its time zone, its way to quote, its time limit, that it only may be read', async () => {
+    await one.sql('postgres', 'CREATE DATABASE peculiar');
+    await one.sql('peculiar', `CREATE TABLE t (id int, body bytea, at timestamptz); INSERT INTO t VALUES (1, '\\xff00', '2024-06-01 12:00Z')`);
+    const settings = ["TimeZone = 'Asia/Tokyo'", "DateStyle = 'German'", "bytea_output = 'escape'", 'quote_all_identifiers = on', 'standard_conforming_strings = off', 'default_transaction_read_only = on', 'statement_timeout = 1', "search_path = ''"];
+    for (const setting of settings) await one.sql('postgres', `ALTER DATABASE peculiar SET ${setting}`);
+    const { session } = await openSession(one, { peculiar: { service: 'P', owner: 'postgres' } });
+    expect((await session.preflight({})).problems).toEqual([]);
+    const peculiar = await backup(session, 'mrs-backup.peculiar');
+    const target = targetOf(peculiar, { name: 'p1' });
+    await restore(session, peculiar, target);
+    expect(await differences(session, peculiar, target)).toEqual([]);
+    await session.releaseRestore(target);
+    const [{ settings: kept }] = (await one.sql('postgres', `SELECT array_length(setconfig, 1) AS settings FROM pg_db_role_setting WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = 'peculiar_restored_p1')`)) as [{ settings: number }];
+    expect(kept).toBe(settings.length);
+    for (const name of ['peculiar', 'peculiar_restored_p1']) await one.sql('postgres', `DROP DATABASE ${name}`);
+  }, 30_000);
+
   it('brings everything back beside the original', async () => {
     const target = targetOf(set, { mode: 'beside' });
     const plan = await opened.session.planRestore(target, { entries: 1, bytes: 1 });

@@ -71,7 +71,9 @@ async function settleRoleNames(path: string, roleNames: ((role: string) => strin
   const script = await readFile(path, 'latin1');
   if (!/^CREATE (POLICY|USER MAPPING) /m.test(script)) return;
   const rename = (role: string): string => Buffer.from(roleNames ? roleNames(Buffer.from(role, 'latin1').toString()) : Buffer.from(role, 'latin1').toString()).toString('latin1');
-  await writeWhole(path, Buffer.from(renameRoles(script, rename), 'latin1'));
+  // The comment above a user mapping names the role too, and without quotes.
+  const commented = script.replace(/^(-- Name: USER MAPPING )(.+?)( SERVER .*; Type: USER MAPPING; )/gm, (_, before: string, role: string, after: string) => `${before}${rename(role)}${after}`);
+  await writeWhole(path, Buffer.from(renameRoles(commented, rename), 'latin1'));
 }
 
 /** Table of each data file of a dump. The oid is what identifies it: names in the table of contents may hold blanks. */

@@ -12,13 +12,13 @@ function lose(connection: Connection, target: RestoreTarget, what: string): void
   if (losses.size < 1_000) losses.add(what);
 }
 
-/** Tries what only a superuser may; a refusal is a loss, not a failure. */
+/** Tries what only a superuser may, or the target may be set up not to take; a refusal is a loss, which the comparison names, not a failure. */
 async function asFarAsAllowed(connection: Connection, target: RestoreTarget, what: string, call: () => Promise<void>): Promise<void> {
   try {
     await call();
   } catch (error) {
-    if (!isKind(error, 'denied')) throw error;
-    lose(connection, target, `${what}: ${connection.client.user} may not set it`);
+    if (!isKind(error, 'denied', 'invalid')) throw error;
+    lose(connection, target, isKind(error, 'denied') ? `${what}: ${connection.client.user} may not set it` : `${what}: the target does not take it: ${(error as Error).message.slice(0, 300)}`);
   }
 }
 
@@ -42,7 +42,11 @@ export async function applyAttributes(connection: Connection, target: RestoreTar
   const permission = text('permission');
   if (!Array.isArray(acl) && now.aclBit) await client.removeAcl(path, signal); // inherited from a default ACL
   if (permission !== undefined && (permission !== now.permission || now.aclBit || Array.isArray(acl))) await client.setPermission(path, permission, signal);
-  if (Array.isArray(acl)) await client.setAcl(path, fullAclSpec((acl as string[]).map((one) => mapAclEntry(one, owners.to)), permission ?? now.permission), signal);
+  if (Array.isArray(acl)) {
+    const spec = fullAclSpec((acl as string[]).map((one) => mapAclEntry(one, owners.to)), permission ?? now.permission);
+    // Names of users may have a form that a WebHDFS server refuses (dfs.webhdfs.acl.provider.permission.pattern), or ACLs be switched off.
+    await asFarAsAllowed(connection, target, `ACLs such as ${spec.slice(0, 200)}`, () => client.setAcl(path, spec, signal));
+  }
 
   for (const [name, hex] of Object.entries((entry.attributes['xattrs'] ?? {}) as Record<string, string>)) {
     await asFarAsAllowed(connection, target, `extended attribute ${name}`, () => client.setXattr(path, name, hex, signal));

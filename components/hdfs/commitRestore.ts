@@ -32,11 +32,6 @@ function keptTime(unit: Unit, name: 'final' | 'written'): string {
   return `${unit.staging}/.time-${name}-${nameOf(unit.final)}`;
 }
 
-/** Whether the directory above what is written did not exist before; a folder of this name in the staging folder says so. */
-export function createdMarker(unit: Unit): string {
-  return `${unit.staging}/.created-${nameOf(unit.final)}`;
-}
-
 /** Puts everything that was written in place. Returns where the old content is kept. */
 export async function commitRestore({ client }: Connection, target: RestoreTarget): Promise<{ readonly safetyPoint: string | undefined }> {
   if (target.mode !== 'inPlace') return { safetyPoint: undefined };
@@ -85,7 +80,7 @@ export async function rollbackRestore({ client }: Connection, target: RestoreTar
   const units = unitsOf(target);
   for (const unit of units) {
     if (target.mode === 'inPlace') await rollbackUnit(client, unit);
-    else if ((await client.statusOrUndefined(createdMarker(unit))) !== undefined) await client.delete(unit.final, { recursive: true });
+    else if ((await client.statusOrUndefined(unit.created)) !== undefined) await client.delete(unit.final, { recursive: true });
   }
   for (const unit of units) await client.delete(unit.staging, { recursive: true });
 }
@@ -94,7 +89,7 @@ async function rollbackUnit(client: WebHdfs, unit: Unit): Promise<void> {
   // Without the staging folder the restoration was released: then the swap was complete. (Or rolled back already: then nothing is kept.)
   const released = (await client.statusOrUndefined(unit.staging)) === undefined;
   const kept = await client.statusOrUndefined(unit.kept);
-  const wasThere = (await client.statusOrUndefined(createdMarker(unit))) === undefined;
+  const wasThere = (await client.statusOrUndefined(unit.created)) === undefined;
   if (kept === undefined) {
     // Nothing was moved away: either there was nothing, or the swap did not begin.
     if (!released && !wasThere && (await client.statusOrUndefined(unit.written)) === undefined) await client.delete(unit.final, { recursive: true });

@@ -1,14 +1,14 @@
 import { Failure } from '../../contracts/failure.ts';
 import type { Entry } from '../../contracts/entry.ts';
 import type { Handle, RestoreTarget, SourceSession } from '../dataSource.ts';
-import { commitRestore, createdMarker, rollbackRestore } from './commitRestore.ts';
+import { commitRestore, rollbackRestore } from './commitRestore.ts';
 import { withCostlyAttributes } from './complete.ts';
 import type { Connection } from './connection.ts';
 import { describe } from './describe.ts';
 import { assertHandle, dropHandle, listHandles, pathsOf, takeHandle } from './handles.ts';
 import type { HdfsSelection } from './hdfsSchemas.ts';
 import { isBelow } from '../../contracts/isBelow.ts';
-import { snapshotPath } from './paths.ts';
+import { parentOf, snapshotPath } from './paths.ts';
 import { plan } from './plan.ts';
 import { planRestore } from './planRestore.ts';
 import { preflight } from './preflight.ts';
@@ -88,7 +88,9 @@ export function createHdfsSession(connection: Connection): SourceSession<HdfsSel
           }
           // Before the first write, so that a rollback knows what was there; a repetition after writing has the staging folder's marks already.
           if ((await client.statusOrUndefined(`${unit.staging}/.begun`)) === undefined) {
-            if ((await client.statusOrUndefined(unit.final)) === undefined) await client.mkdirs(createdMarker(unit), '700');
+            // Directories above it that are missing are made for everybody, not only for what is temporary.
+            await client.mkdirs(parentOf(unit.staging));
+            if ((await client.statusOrUndefined(unit.final)) === undefined) await client.mkdirs(unit.created, '700');
             else await client.mkdirs(unit.staging, '700');
           }
         }

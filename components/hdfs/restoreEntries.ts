@@ -66,7 +66,7 @@ export function createRestoreEntries(connection: Connection, target: RestoreTarg
 
   /** Where the entry is: where it was written, or after commitRestore where it belongs. */
   async function find(entry: Entry, signal: AbortSignal | undefined): Promise<{ readonly path: string; readonly status: HdfsStatus } | undefined> {
-    const path = writtenPath(target, units, entry.key);
+    const path = writtenPath(units, entry.key);
     const status = await client.statusOrUndefined(path, signal);
     if (status !== undefined) return { path, status };
     const unit = unitOf(units, entry.key);
@@ -88,13 +88,13 @@ export function createRestoreEntries(connection: Connection, target: RestoreTarg
   return {
     async isRestored(entry, signal) {
       if (entry.type !== 'file') return false; // directories cost one request either way
-      const status = await client.statusOrUndefined(writtenPath(target, units, entry.key), signal);
+      const status = await client.statusOrUndefined(writtenPath(units, entry.key), signal);
       if (status === undefined) return false;
       return target.existing === 'skip' && target.mode !== 'inPlace' ? status.type === 'FILE' : isOurs(entry, status);
     },
 
     async write(entry, body, signal) {
-      const path = writtenPath(target, units, entry.key);
+      const path = writtenPath(units, entry.key);
       if (entry.type === 'directory') {
         await client.mkdirs(path, undefined, signal);
         await applyPolicies(connection, target, entry, path, signal);
@@ -109,7 +109,7 @@ export function createRestoreEntries(connection: Connection, target: RestoreTarg
     },
 
     async settle(entry, signal) {
-      const path = writtenPath(target, units, entry.key);
+      const path = writtenPath(units, entry.key);
       const status = await client.status(path, signal);
       for await (const page of client.listPaged(path, { startAfter: temporaryPrefix(target) }, signal)) {
         const left = page.filter((child) => child.pathSuffix.startsWith(temporaryPrefix(target)));

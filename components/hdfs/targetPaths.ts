@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { compareKeys } from '../../contracts/compareKeys.ts';
 import { isBelow } from '../../contracts/isBelow.ts';
 import { Failure } from '../../contracts/failure.ts';
@@ -6,33 +7,49 @@ import { hdfsSelectionSchema } from './hdfsSchemas.ts';
 import { nameOf, parentOf } from './paths.ts';
 
 /**
- * A part of a restoration that appears as a whole: a path of the selection, or what was chosen below it.
+ * A part of a restoration that appears as a whole: a path of the selection, what was chosen below it, or what the mapping sends elsewhere.
  * `final` is where it belongs in the end, `written` where entries are written (the same, unless in place).
  */
 export interface Unit {
   readonly key: string;
   readonly written: string;
   readonly final: string;
-  /** Folder beside `final` that shows the restoration has begun; in place it holds what is written. */
+  /** Folder beside `final` that shows the restoration has begun; in place it holds what is written. Units within another one's `final` share that one's. */
   readonly staging: string;
+  /** Folder in `staging` that says: `final` did not exist before. */
+  readonly created: string;
   /** In place: where the old content is kept. */
   readonly kept: string;
 }
 
-/** The units of a restoration, in key order. */
+/** The units of a restoration, in key order; of those an entry lies below, the last one is its own. */
 export function unitsOf(target: RestoreTarget): Unit[] {
-  const roots = [...hdfsSelectionSchema.parse(target.selection).paths].sort(compareKeys);
-  const units: Unit[] = [];
-  for (const root of roots) {
+  const places = target.mode === 'inPlace' ? chosenKeys(target).map(({ key }) => ({ key, final: key })) : mappedPlaces(target);
+  const outermost = places.filter((one) => !places.some((other) => other.final !== one.final && isBelow(one.final, other.final)));
+  return places.map(({ key, final }) => {
+    const around = outermost.find((other) => other.final !== final && isBelow(final, other.final))?.final;
+    const staging = `${parentOf(around ?? final) === '/' ? '' : parentOf(around ?? final)}/.mrs-backup-${target.name}`;
+    const mark = around === undefined ? nameOf(final) : createHash('sha256').update(final).digest('hex');
+    return { key, final, staging, created: `${staging}/.created-${mark}`, written: target.mode === 'inPlace' ? `${staging}/${nameOf(final)}` : final, kept: `${final}.before-${target.name}` };
+  });
+}
+
+/** The topmost keys of what is restored, each with the path of the selection it is in. */
+function chosenKeys(target: RestoreTarget): { readonly root: string; readonly key: string }[] {
+  const found: { readonly root: string; readonly key: string }[] = [];
+  for (const root of [...hdfsSelectionSchema.parse(target.selection).paths].sort(compareKeys)) {
     const chosen = target.only.length === 0 || target.only.some((only) => isBelow(root, only)) ? [root] : target.only.filter((only) => isBelow(only, root));
-    for (const key of [...chosen].sort(compareKeys)) {
-      if (units.some((unit) => isBelow(key, unit.key))) continue;
-      const final = target.mode === 'inPlace' ? key : mapped(target, root, key);
-      const staging = `${parentOf(final) === '/' ? '' : parentOf(final)}/.mrs-backup-${target.name}`;
-      units.push({ key, final, staging, written: target.mode === 'inPlace' ? `${staging}/${nameOf(final)}` : final, kept: `${final}.before-${target.name}` });
-    }
+    for (const key of [...chosen].sort(compareKeys)) if (!found.some((one) => isBelow(key, one.key))) found.push({ root, key });
   }
-  return units;
+  return found;
+}
+
+/** Every key that gets a place of its own: those that were chosen, and what the mapping takes out of them. */
+function mappedPlaces(target: RestoreTarget): { readonly key: string; readonly final: string }[] {
+  const chosen = chosenKeys(target);
+  const inner = target.mapping.paths.filter((one) => chosen.some(({ key }) => one.from !== key && isBelow(one.from, key)));
+  return [...chosen.map(({ root, key }) => ({ key, final: mapped(target, root, key) })), ...inner.map((one) => ({ key: one.from, final: one.to.replace(/(?<=.)\/+$/, '') }))]
+    .sort((a, b) => compareKeys(a.key, b.key));
 }
 
 function mapped(target: RestoreTarget, root: string, key: string): string {
@@ -44,18 +61,14 @@ function mapped(target: RestoreTarget, root: string, key: string): string {
 
 /** The unit an entry belongs to. @throws Failure E_SOURCE_PATH for a key outside of all of them */
 export function unitOf(units: readonly Unit[], key: string): Unit {
-  const unit = units.find((one) => isBelow(key, one.key));
+  const unit = units.findLast((one) => isBelow(key, one.key));
   if (unit === undefined) throw new Failure('E_SOURCE_PATH', `HDFS: ${key} is not part of what is restored`);
   return unit;
 }
 
-/** Where an entry is written. A mapping that is longer than the unit's own wins. */
-export function writtenPath(target: RestoreTarget, units: readonly Unit[], key: string): string {
+/** Where an entry is written. */
+export function writtenPath(units: readonly Unit[], key: string): string {
   const unit = unitOf(units, key);
-  if (target.mode !== 'inPlace') {
-    const inner = target.mapping.paths.filter((one) => isBelow(key, one.from) && one.from.length > unit.key.length).sort((a, b) => b.from.length - a.from.length)[0];
-    if (inner !== undefined) return `${inner.to === '/' ? '' : inner.to}${key.slice(inner.from.length)}`;
-  }
   return unit.written + key.slice(unit.key.length);
 }
 

@@ -23,6 +23,7 @@ const hiveSql = `
   CREATE FUNCTION meta.upper_name(n text) RETURNS text LANGUAGE sql AS $$ SELECT upper(n) || ';' $$; ALTER FUNCTION meta.upper_name(text) OWNER TO hive;
   CREATE SEQUENCE meta.ids START 41; ALTER SEQUENCE meta.ids OWNER TO hive; SELECT nextval('meta.ids'), nextval('meta.ids');
   GRANT USAGE ON SCHEMA meta TO reader; GRANT SELECT ON meta.tbls TO reader; GRANT UPDATE (name) ON meta.tbls TO auditor;
+  CREATE FOREIGN DATA WRAPPER nothing; CREATE SERVER elsewhere FOREIGN DATA WRAPPER nothing; CREATE USER MAPPING FOR hive SERVER elsewhere OPTIONS (who 'x');
   ALTER TABLE meta.tbls ENABLE ROW LEVEL SECURITY; CREATE POLICY seen ON meta.tbls FOR SELECT TO reader, hive USING (true);
   ALTER DEFAULT PRIVILEGES FOR ROLE hive IN SCHEMA meta GRANT SELECT ON TABLES TO reader;
   SELECT lo_from_bytea(77001, 'a large object'); ALTER LARGE OBJECT 77001 OWNER TO hive; GRANT SELECT ON LARGE OBJECT 77001 TO reader;`;

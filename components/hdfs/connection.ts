@@ -10,6 +10,8 @@ export interface Connection {
   readonly policies: () => Promise<PolicyNames>;
   readonly isSuperuser: () => Promise<boolean>;
   readonly placement: () => Promise<Placement>;
+  /** Since when all DataNodes are there, as far as it was asked for. */
+  readonly steady: { since: number | undefined };
   /** What a restoration could not set, said once each, by name of the restoration. */
   readonly losses: Map<string, Set<string>>;
 }
@@ -24,6 +26,7 @@ export function createConnection(client: WebHdfs, instance: string): Connection 
     policies: () => (policies ??= remember(client.storagePolicies().then((list) => new Map(list.map(({ id, name }) => [id, name]))), () => { policies = undefined; })),
     isSuperuser: () => (superuser ??= remember(askSuperuser(client), () => { superuser = undefined; })),
     placement: () => (placement ??= remember(readPlacement(client), () => { placement = undefined; })),
+    steady: { since: undefined },
     losses: new Map(),
   };
 }

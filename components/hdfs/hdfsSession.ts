@@ -8,6 +8,7 @@ import { describe } from './describe.ts';
 import { assertHandle, dropHandle, listHandles, pathsOf, takeHandle } from './handles.ts';
 import type { HdfsSelection } from './hdfsSchemas.ts';
 import { isBelow } from '../../contracts/isBelow.ts';
+import { lostContent } from './lostContent.ts';
 import { parentOf, snapshotPath } from './paths.ts';
 import { plan } from './plan.ts';
 import { planRestore } from './planRestore.ts';
@@ -73,6 +74,11 @@ export function createHdfsSession(connection: Connection): SourceSession<HdfsSel
       try {
         yield* readContent(client, path, offset, length, signal);
       } catch (error) {
+        if (error instanceof Failure && error.code === 'E_SOURCE_UNREACHABLE') {
+          const lost = await lostContent(connection, path, offset, length, signal).catch(() => undefined);
+          signal?.throwIfAborted();
+          if (lost !== undefined) throw new Failure('E_CORRUPT', `HDFS: ${entry.key}: ${lost}`, { cause: error });
+        }
         await explain(error, handle, root);
       }
     },

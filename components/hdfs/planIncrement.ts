@@ -1,6 +1,7 @@
 import { compareKeys } from '../../contracts/compareKeys.ts';
 import type { Change, Entry } from '../../contracts/entry.ts';
 import { isBelow } from '../../contracts/isBelow.ts';
+import { lostContent } from './lostContent.ts';
 import type { SnapshotDiff } from '../../protocols/webhdfs/snapshotDiff.ts';
 import type { Handle } from '../dataSource.ts';
 import type { Connection } from './connection.ts';
@@ -147,7 +148,8 @@ export async function* planIncrement(connection: Connection, root: string, since
 }
 
 /** Whether the server's checksums of a file agree in both snapshots. When it has none (open, mixed types), the answer is no. */
-async function sameContent({ client }: Connection, before: string, after: string, length: number, signal: AbortSignal | undefined): Promise<boolean> {
+async function sameContent(connection: Connection, before: string, after: string, length: number, signal: AbortSignal | undefined): Promise<boolean> {
+  const { client } = connection;
   const old = await client.statusOrUndefined(before, signal);
   if (old === undefined || old.length !== length) return false;
   try {
@@ -155,6 +157,8 @@ async function sameContent({ client }: Connection, before: string, after: string
     return one.algorithm === two.algorithm && one.hex === two.hex;
   } catch (error) {
     if (isKind(error, 'invalid', 'busy', 'notFound', 'denied')) return false;
+    // Reading it will tell that it is lost.
+    if (isKind(error, 'unreachable') && (await lostContent(connection, after, 0, length, signal).catch(() => undefined)) !== undefined) return false;
     throw error;
   }
 }

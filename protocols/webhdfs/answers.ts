@@ -35,7 +35,7 @@ export const answers = {
   listing: z.object({ FileStatuses: z.object({ FileStatus: z.array(statusAnswer) }) }),
   page: z.object({ DirectoryListing: z.object({ partialListing: z.object({ FileStatuses: z.object({ FileStatus: z.array(statusAnswer) }) }), remainingEntries: count }) }),
   checksum: z.object({ FileChecksum: z.object({ algorithm: z.string(), bytes: z.string().regex(/^[0-9a-fA-F]{56,}$/) }) }),
-  blocks: z.object({ BlockLocations: z.object({ BlockLocation: z.array(z.object({ offset: count, length: count, hosts: z.array(z.string()) })) }) }),
+  blocks: z.object({ BlockLocations: z.object({ BlockLocation: z.array(z.object({ offset: count, length: count, hosts: z.array(z.string()), corrupt: z.boolean().default(false) })) }) }),
   acl: z.object({ AclStatus: z.object({ owner: z.string(), group: z.string(), permission: z.string().regex(/^[0-7]{1,4}$/), stickyBit: z.boolean().default(false), entries: z.array(z.string()) }) }),
   xattrs: z.object({ XAttrs: z.array(z.object({ name: z.string(), value: z.string().regex(/^(0x)?[0-9a-fA-F]*$/i).nullish() })) }),
   storagePolicies: z.object({ BlockStoragePolicies: z.object({ BlockStoragePolicy: z.array(z.object({ id: count, name: z.string(), storageTypes: z.array(z.string()).default([]), creationFallbacks: z.array(z.string()).default([]) })) }) }),

@@ -85,6 +85,8 @@ export interface HdfsBlock {
   readonly offset: number;
   readonly length: number;
   readonly hosts: readonly string[];
+  /** Every copy the NameNode knows is. */
+  readonly corrupt: boolean;
 }
 
 export interface CreateOptions {

@@ -124,6 +124,5 @@ export interface DestinationRef {
 export interface ParentRef {
   readonly setId: string;
   readonly handle: Handle;
-  readonly openKeys: readonly string[];
   readonly incrementsSinceFull: number;
 }

@@ -4,6 +4,8 @@ import { compareKeys } from '../contracts/compareKeys.ts';
 import { isBelow } from '../contracts/isBelow.ts';
 import type { FramePool } from '../backupset/framePool.ts';
 import { packKey } from '../backupset/packKey.ts';
+import { readManifestOf } from '../backupset/readManifest.ts';
+import { readDescription } from '../backupset/sourceDescription.ts';
 import type { PlanReport, SourceSession } from '../components/dataSource.ts';
 import type { OpenDestination } from './openDestination.ts';
 import { shardBytes, shardEntries, type PlanLine, type PlanSummary } from './planLine.ts';
@@ -27,7 +29,7 @@ export async function planShards(context: PlanContext): Promise<CopyPlan> {
   if (before.every((each) => each !== undefined)) return asPlan(before[0]![0]!);
 
   let report: PlanReport = { kind: 'full' };
-  const since = copy.parent === null ? undefined : { handle: copy.parent.handle, openBefore: copy.parent.openKeys };
+  const since = copy.parent === null ? undefined : { handle: copy.parent.handle, openBefore: await openKeysOf(copy.parent.setId, context) };
   const changes = context.source.plan(copy.handle, copy.ref.selection, since, (told) => { report = told; }, signal);
   const damaged = await damagedEntries(destinations);
   const writer = new ShardWriter(context);
@@ -45,6 +47,14 @@ export async function planShards(context: PlanContext): Promise<CopyPlan> {
   const summary: PlanSummary = { ...totals, kind: copy.parent === null ? 'full' : report.kind, ...(fellBack === undefined ? {} : { fellBack }) };
   for (const each of destinations) await writeLines(each.repository, pool, planSummaryKey(folder), [JSON.stringify(summary)], signal);
   return asPlan(summary);
+}
+
+/** What the parent set says the next increment must read again: read where it lies, for lists of files do not go through a workflow's history. */
+async function openKeysOf(setId: string, { copy, destinations }: PlanContext): Promise<readonly string[]> {
+  const { repository } = destinations[0]!;
+  const manifest = await readManifestOf(repository, { cluster: copy.ref.cluster, task: copy.task, setId });
+  const part = manifest.sources.find((each) => each.source === copy.ref.source && each.instance === copy.ref.instance);
+  return part === undefined ? [] : (await readDescription(repository, manifest, part)).openKeys;
 }
 
 function asPlan({ removed: _, ...plan }: PlanSummary): CopyPlan {

@@ -25,6 +25,7 @@ export async function describe(connection: Connection, handle: Handle, selection
     const info = (await client.jmx('Hadoop:service=NameNode,name=NameNodeInfo'))[0] ?? {};
     const defaults = await client.serverDefaults();
     const ecPolicies = await client.ecPolicies().catch(() => []); // servers before Hadoop 3 do not know them
+    const placement = await connection.placement();
     const capture = (await client.conf('dfs.namenode.snapshot.capture.openfiles')) ?? 'false';
     const superuser = await connection.isSuperuser();
     const atSnapshot = Array.isArray(handle.data['open']) ? handle.data['open'].filter((key) => typeof key === 'string') : [];
@@ -46,7 +47,8 @@ export async function describe(connection: Connection, handle: Handle, selection
         clusterId: String(info['ClusterId'] ?? ''),
         defaults: { blockSize: defaults.blockSize, bytesPerChecksum: defaults.bytesPerChecksum, checksumType: defaults.checksumType, replication: defaults.replication },
         storagePolicies: [...(await connection.policies()).values()],
-        ecPolicies: ecPolicies.filter((one) => one.enabled).map((one) => one.name),
+        // Hadoop enables some that a small cluster has too few DataNodes for: no file has them.
+        ecPolicies: ecPolicies.map((one) => one.name).filter(placement.canEncode),
         captureOpenFiles: capture === 'true',
         superuser,
         note: 'quotas and storage policies of directories are those of the time of reading: HDFS does not keep them in snapshots',

@@ -29,6 +29,7 @@ export async function planRestore(connection: Connection, target: RestoreTarget,
     if (there === undefined || (there.type === 'DIRECTORY' && there.childrenNum === 0)) continue;
     if (await client.statusOrUndefined(unit.staging)) continue; // this restoration has begun already
     if (target.existing === 'fail') conflicts.push(`${unit.final} exists already`);
+    else if (target.existing === 'skip' && there.type === 'FILE' && !(target.only.includes(unit.key))) conflicts.push(`${unit.final} is a file, and what would be restored there is a directory`);
     else losses.push(target.existing === 'skip' ? `${unit.final} exists: what is there already stays as it is` : `${unit.final} exists: files of the same name are overwritten, and rolling back does not bring them back`);
   }
   for (const unit of units) {

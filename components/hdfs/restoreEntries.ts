@@ -12,6 +12,7 @@ import { parentOf } from './paths.ts';
 import { REPLICATION } from './placement.ts';
 import { readContent } from './readContent.ts';
 import { isKind } from './sourceFailure.ts';
+import { removeForeignAttributes, removeForeignPolicies } from './removeForeign.ts';
 import { temporaryPrefix, unitOf, unitsOf, writtenPath, type Unit } from './targetPaths.ts';
 import { writeFile, type FileDefaults } from './writeFile.ts';
 
@@ -85,6 +86,18 @@ export function createRestoreEntries(connection: Connection, target: RestoreTarg
     return status;
   }
 
+  /** A directory, also where a file was that may be overwritten. */
+  async function makeDirectory(path: string, signal: AbortSignal | undefined): Promise<void> {
+    try {
+      await client.mkdirs(path, undefined, signal);
+    } catch (error) {
+      if (!isKind(error, 'exists')) throw error;
+      if (target.existing !== 'force') throw new Failure('E_TARGET_EXISTS', `HDFS: ${path} is a file, and the set has a directory there`, { hint: 'move the file away, or let --existing force overwrite it', cause: error });
+      await client.delete(path, { recursive: false }, signal);
+      await client.mkdirs(path, undefined, signal);
+    }
+  }
+
   return {
     async isRestored(entry, signal) {
       if (entry.type !== 'file') return false; // directories cost one request either way
@@ -96,7 +109,8 @@ export function createRestoreEntries(connection: Connection, target: RestoreTarg
     async write(entry, body, signal) {
       const path = writtenPath(units, entry.key);
       if (entry.type === 'directory') {
-        await client.mkdirs(path, undefined, signal);
+        await makeDirectory(path, signal);
+        if (target.existing === 'force' && target.mode !== 'inPlace') await removeForeignPolicies(connection, entry, path, signal);
         await applyPolicies(connection, target, entry, path, signal);
         return;
       }
@@ -118,6 +132,7 @@ export function createRestoreEntries(connection: Connection, target: RestoreTarg
       }
       const existedBefore = status.fileId < (await begunAt(unitOf(units, entry.key)));
       if (existedBefore && target.existing === 'skip') return;
+      if (existedBefore && target.existing === 'force') await removeForeignAttributes(connection, entry, path, status, signal);
       await applyAttributes(connection, target, entry, path, status, signal);
       directories.delete(path);
     },

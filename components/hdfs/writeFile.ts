@@ -75,6 +75,16 @@ async function prove(connection: Connection, temporary: string, path: string, en
   if (back.digest() !== expected) throw wrong('reads back other bytes');
 }
 
+/** A directory in the place of a file goes when nothing is in it; what is in it may be all there is of it. */
+async function replaceDirectory({ client }: Connection, temporary: string, path: string, cause: unknown, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await client.delete(path, { recursive: false }, signal);
+  } catch {
+    throw new Failure('E_TARGET_EXISTS', `HDFS: ${path} is a directory with something in it, and the set has a file there`, { hint: 'move the directory away, or leave the file out with --only', cause });
+  }
+  await atEdge(() => client.rename(temporary, path, { overwrite: true }, signal));
+}
+
 /** The last step: the name. What may be there already is decided by the policy. */
 async function appear(connection: Connection, target: RestoreTarget, temporary: string, path: string, isOurs: () => Promise<boolean>, signal: AbortSignal | undefined): Promise<void> {
   const { client } = connection;
@@ -82,6 +92,7 @@ async function appear(connection: Connection, target: RestoreTarget, temporary: 
     await client.rename(temporary, path, { overwrite: target.existing === 'force' }, signal);
   } catch (error) {
     if (!isKind(error, 'exists')) return atEdge(() => Promise.reject(error));
+    if (target.existing === 'force') return await replaceDirectory(connection, temporary, path, error, signal);
     // A former attempt came this far and nobody heard of it, or somebody else was here.
     if (target.existing === 'fail' && !(await isOurs())) throw new Failure('E_TARGET_EXISTS', `HDFS: ${path} exists already`, { cause: error });
     await client.delete(temporary);

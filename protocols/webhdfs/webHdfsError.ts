@@ -82,6 +82,7 @@ export function kindOf(exception: string, status: number, message: string): WebH
   if (/safe mode/i.test(message)) return 'safeMode';
   if (/All datanodes .* are bad|Connection (refused|reset)|Filesystem closed|Premature EOF/i.test(message)) return 'unreachable';
   if (/is under construction|not closed/i.test(message)) return 'busy';
+  if (/must both be directories/i.test(message)) return 'exists'; // RENAME of a file onto a directory, also where it may overwrite
   if (/out of the range/i.test(message)) return 'short'; // OPEN beyond the end
   if (status === 401) return 'denied';
   if (status === 503 || status === 502 || status === 504 || status === 429) return 'unreachable';

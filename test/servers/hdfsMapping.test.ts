@@ -64,3 +64,28 @@ test('an ACL that the target does not take is a difference, not the end of the r
   await session.finishRestore(target, (line) => said.push(line));
   expect(said.join()).toContain('user:alice@EXAMPLE:r--');
 }, 60_000);
+
+test('force makes what is there what it was: other types, attributes and policies; but no directory with something in it is removed', async () => {
+  const { client, session } = scene;
+  for (const name of ['dir/one', 'plain/two', 'file']) await client.create(`/forced/${name}`, [Buffer.from(name)]);
+  await client.setXattr('/forced/dir', 'user.kept', '01');
+  const { target, entries, restore } = await setOf('/forced', 'force', {}, [{ from: '/forced', to: '/there' }]);
+  const force = { ...target, existing: 'force' } as const;
+  Object.assign(target, force);
+  await client.create('/there/dir', [Buffer.from('a file')]);
+  await client.mkdirs('/there/file');
+  await client.create('/there/plain/two', [Buffer.from('older')]);
+  await client.setXattr('/there/plain', 'user.foreign', '02');
+  await client.setStoragePolicy('/there/plain', 'WARM');
+  await client.setEcPolicy('/there/plain', 'RS-6-3-1024k');
+  await client.setQuota('/there/plain', { namespace: 100, space: 1 << 30 });
+  await restore();
+  const attributes = (entry: Entry | undefined): unknown => entry && { type: entry.type, length: entry.length, ...entry.attributes, fileId: 0, accessTime: 0 };
+  for (const entry of entries) expect(attributes(await session.statRestored(target, entry)), entry.key).toEqual(attributes(entry));
+  await session.releaseRestore(target);
+
+  await client.delete('/there/file');
+  await client.create('/there/file/something', []);
+  await expect(restore()).rejects.toMatchObject({ code: 'E_TARGET_EXISTS', message: expect.stringContaining('/there/file is a directory with something in it') as string });
+  expect(await client.statusOrUndefined('/there/file/something')).toBeDefined();
+}, 60_000);

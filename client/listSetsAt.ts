@@ -24,7 +24,7 @@ export async function listSetsAt(location: Omit<RepositoryLocation, 'destination
   const failed: { readonly destination: string; readonly failure: Failure }[] = [];
   for (const destination of destinations) {
     try {
-      await using opened = await openRepositoryAt({ ...location, destination });
+      await using opened = await openRepositoryAt({ ...location, destination, keyless: true });
       for await (const { verified, ...set } of listSets(opened.repository)) sets.push({ destination: opened.destination, ...set, verified: verified ?? null });
     } catch (error) {
       if (!(error instanceof Failure)) throw error;

@@ -55,6 +55,16 @@ describe('an encrypted repository', () => {
     await refused(['set', 'list', '--destination', join(folder, 'locked'), '--key-file', join(folder, 'absent')], 2, 'E_SECRET');
     expect(existsSync(join(folder, 'never'))).toBe(false);
   });
+
+  it('is listed, and verified as deep as its clear frames lead, also when the key is lost; that leaves no proof', async () => {
+    const where = ['--destination', join(folder, 'locked')];
+    const proofs = async (): Promise<string[]> => (await readdir(join(folder, 'locked', 'sets'), { recursive: true })).filter((each) => each.includes('/proofs/'));
+    const before = await proofs();
+    expect((await ask<{ sets: object[] }>(['set', 'list', ...where])).sets).toHaveLength(1);
+    for (const level of ['presence', 'stored']) expect(await ask(['set', 'verify', setId, '--level', level, ...where])).toMatchObject({ ok: true });
+    for (const args of [['verify', setId, '--level', 'content'], ['show', setId]]) await refused(['set', ...args, ...where], 2, 'E_KEY');
+    expect(await proofs()).toEqual(before);
+  });
 });
 
 describe('extracting from a damaged set', () => {

@@ -65,7 +65,7 @@ export const setCommands: Noun = {
       options: [...where(), option('--level <level>', 'presence: objects are there; stored: their digests; content: every byte, opened').choices(['presence', 'stored', 'content']).default('stored'), option('--detach', 'let a worker of the set\'s cluster do it, as a run that survives restarts, and return its id at once')],
       examples: ['set verify 20261124T010000Z-1a2b3c4d --destination vault --level content', 'set verify 20261124T010000Z-1a2b3c4d --destination /backup --key-file key --output json'],
       async action(context, [setId = ''], options) {
-        await using opened = await locate(context, options, setId);
+        await using opened = await locate(context, options, setId, options['level'] !== 'content' && options['detach'] !== true);
         if (options['detach'] === true) return await startVerification(context, opened, options['level'] as VerificationLevel);
         const [{ verifySet }, { writeProof }, { createFramePool }] = await Promise.all([import('../../../backupset/verifySet.ts'), import('../../../backupset/proofs.ts'), import('../../../backupset/framePool.ts')]);
         await using pool = createFramePool({ threads: 2 });
@@ -78,8 +78,9 @@ export const setCommands: Noun = {
             context.say(`${done.checkedObjects} objects, ${bytesText(done.checkedBytes)} checked`);
           },
         }), 'nothing was changed; start it again');
-        // A repository that cannot be written to can be verified all the same.
-        await writeProof(opened.repository, result).catch((error: unknown) => context.say(`the proof is not kept: ${error instanceof Error ? error.message : String(error)}`));
+        // Without the key the manifest is not proved to be ours: that is no proof for others. A repository that cannot be written to can be verified all the same.
+        if (opened.repository.keyless === true) context.say('the proof is not kept: without the key nobody knows who wrote the manifest');
+        else await writeProof(opened.repository, result).catch((error: unknown) => context.say(`the proof is not kept: ${error instanceof Error ? error.message : String(error)}`));
         await context.output.result(result, () => [`${result.setId}: ${result.ok ? 'ok' : `damaged, ${result.damage.length} objects`} (${result.level}, ${result.checkedObjects} objects, ${bytesText(result.checkedBytes)})`, ...result.damage.map((each) => `  ${each.kind}: ${each.object}${each.entries.length === 0 ? '' : ` hits ${each.entries.slice(0, 5).join(', ')}`}`)].join('\n'));
         if (!result.ok) throw new ExitCode(3);
       },
@@ -127,9 +128,9 @@ async function startVerification(context: CommandContext, { destination, set }: 
   });
 }
 
-async function locate(context: CommandContext, options: Readonly<Record<string, unknown>>, setId: string) {
+async function locate(context: CommandContext, options: Readonly<Record<string, unknown>>, setId: string, keyless = false) {
   const { locateSet } = await import('../../locateSet.ts');
-  return await locateSet({ destination: options['destination'] as string | undefined, config: () => context.config(), ...keys(options) }, setId);
+  return await locateSet({ destination: options['destination'] as string | undefined, config: () => context.config(), ...keys(options), keyless }, setId);
 }
 
 function keys(options: Readonly<Record<string, unknown>>): { readonly keyFile: string | undefined; readonly passphraseFile: string | undefined } {

@@ -54,7 +54,9 @@ export async function extractEntries(repository: Repository, pool: FramePool, op
   if (part === undefined) throw new Failure('E_USAGE', `set ${options.setId} has no source ${options.source}@${options.instance}`);
   const index = await openIndex(repository, pool, part.table);
   const reader = createContentReader(repository, pool, { cacheBytes: 32 << 20 });
-  await fs.mkdir(options.to, { recursive: true });
+  await fs.mkdir(options.to, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
+    throw new Failure('E_USAGE', `${options.to} cannot be a folder to write to: ${cause.code ?? cause.message}`, { hint: 'give a folder with --to that is there or can be made', cause });
+  });
   const root = await fs.realpath(options.to);
   const done = { entries: 0, files: 0, bytes: 0, failed: [] as { key: string; reason: string }[], failedTotal: 0 };
   const paths = options.paths.map((path) => (path.length > 1 ? path.replace(/\/+$/, '') : path));

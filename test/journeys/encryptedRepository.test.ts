@@ -54,6 +54,8 @@ describe('an encrypted repository', () => {
     await refused(['set', 'list', '--destination', join(folder, 'locked'), '--key-file', join(folder, 'wrong-key')], 2, 'E_KEY');
     await refused(['set', 'list', '--destination', join(folder, 'locked'), '--key-file', join(folder, 'absent')], 2, 'E_SECRET');
     expect(existsSync(join(folder, 'never'))).toBe(false);
+    const { message } = await refused(['set', 'extract', setId, 'dbservice', 'databases/hivemeta', '--to', join(folder, 'key'), '--destination', join(folder, 'sealed'), '--passphrase-file', join(folder, 'passphrase')], 2, 'E_USAGE');
+    expect(message).toContain('cannot be a folder');
   });
 
   it('is listed, and verified as deep as its clear frames lead, also when the key is lost; that leaves no proof', async () => {

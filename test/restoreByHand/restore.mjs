@@ -110,14 +110,25 @@ for (const [digest] of overlay) {
   const { clear, lines } = readIndexObject(digest);
   for (const entry of lines) {
     overridden.add(entry.k);
-    if (entry.t !== '-') restoreEntry(entry, clear.packs);
+    if (entry.t !== '-') restoreEntryThatFits(entry, clear.packs);
   }
 }
 for (const [digest] of table.shards) {
   const { clear, lines } = readIndexObject(digest);
-  for (const entry of lines) if (!overridden.has(entry.k)) restoreEntry(entry, clear.packs);
+  for (const entry of lines) if (!overridden.has(entry.k)) restoreEntryThatFits(entry, clear.packs);
 }
 console.log(`${files} files`);
+
+// what no local folder can hold is named, and the rest comes
+function restoreEntryThatFits(entry, packs) {
+  try {
+    restoreEntry(entry, packs);
+  } catch (error) {
+    if (error.code !== 'ENAMETOOLONG') throw error;
+    console.error(`${entry.k}: not written (its path is too long here)`);
+    process.exitCode = 3;
+  }
+}
 
 // 5. an entry
 function restoreEntry(entry, packs) {

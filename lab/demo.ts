@@ -1,10 +1,11 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { constants } from 'node:os';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import pc from 'picocolors';
 import prettyBytes from 'pretty-bytes';
+import { beginDemo } from './beginDemo.ts';
 import { loseDatabase, loseDirectory, writeBulk } from './damage.ts';
 import { createLab } from './lab.ts';
 import { clusters } from './labConfig.ts';
@@ -12,37 +13,69 @@ import { openProduct, type Product } from './product.ts';
 import { changeSampleData, makeSampleData } from './sampleData.ts';
 
 /** The whole story in a terminal: backup, death, increment, loss, recovery, mirror; on real servers. */
-const root = fileURLToPath(new URL('..', import.meta.url));
-const { values } = parseArgs({ options: { keep: { type: 'boolean' }, state: { type: 'string' }, help: { type: 'boolean', short: 'h' } }, allowPositionals: true });
-if (values.help === true) {
-  process.stdout.write('npm run demo [-- --keep] [-- --state FOLDER]\n\nShows the whole product on real servers: two HDFS clusters with two NameServices each, two PostgreSQL, Temporal.\n--keep leaves the servers running; npm run lab -- down stops them.\n');
-  process.exit(0);
-}
-const stateFolder = values.state ?? join(root, '.demo');
+const usage = `usage: npm run demo [-- --keep] [-- --state FOLDER]
+Shows the whole product on real servers: two HDFS clusters with two NameServices each, two PostgreSQL, Temporal.
+  --keep          leaves the servers running, and says how to stop them
+  --state FOLDER  keeps everything there instead of in .demo`;
+const options = optionsOf(process.argv.slice(2));
+const stateFolder = resolve(options.state ?? fileURLToPath(new URL('../.demo', import.meta.url)));
+const toolsFolder = process.env['MRS_BACKUP_TOOLS'] ?? fileURLToPath(new URL('../.tools', import.meta.url));
 const begunMs = Date.now();
 const numbers: [string, string][] = [];
+const interrupt = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt.abort(signal));
+// A reader that had enough (`| head`), or a terminal that was closed: as if interrupted, or the servers would be left.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => interrupt.abort('SIGHUP'));
 
-const labOptions = { stateFolder, toolsFolder: process.env['MRS_BACKUP_TOOLS'] ?? join(root, '.tools'), onProgress: (line: string) => process.stderr.write(`${pc.dim(`  ${line}`)}\n`) };
-// Every demo begins anew.
-await (await createLab(labOptions)).down();
-await rm(stateFolder, { recursive: true, force: true });
-const lab = await createLab(labOptions);
+await beginDemo(stateFolder, toolsFolder).catch((error: unknown) => refuse(error instanceof Error ? error.message : String(error), 1));
+const lab = await createLab({ stateFolder, toolsFolder, onProgress: (line) => process.stderr.write(`${pc.dim(`  ${line}`)}\n`) });
 const product = openProduct(lab.config(), join(stateFolder, 'engine'));
+const servers = Object.values(clusters).flatMap(({ hdfs, dbservice }) => [...Object.values(hdfs), dbservice]);
+let starting: Promise<void> = Promise.resolve();
 let failed = false;
 try {
-  await tell();
+  await Promise.race([tell(), interrupted()]);
 } catch (error) {
   failed = true;
-  process.stderr.write(`\n${pc.red('the demo failed:')} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\nlogs are in ${stateFolder}\n`);
+  if (interrupt.signal.aborted) process.stderr.write(`\ninterrupted: ${options.keep ? 'engine and worker are' : 'everything is'} being stopped …\n`);
+  else process.stderr.write(`\n${pc.red('the demo failed:')} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\nlogs are in ${stateFolder}\n`);
 } finally {
+  // What is being started is known, and can be stopped, once it runs.
+  await starting.catch(() => undefined);
+  product.abandon();
   await product.down();
-  if (values.keep !== true) await lab.down();
+  if (options.keep) process.stderr.write(`the servers run on; npm run lab -- down --state ${stateFolder} stops them\n`);
+  else await lab.down();
 }
-process.exit(failed ? 1 : 0);
+process.exit(interrupt.signal.aborted ? 128 + constants.signals[interrupt.signal.reason as NodeJS.Signals] : failed ? 1 : 0);
+
+function optionsOf(args: readonly string[]): { readonly keep: boolean; readonly state: string | undefined } {
+  try {
+    const { values } = parseArgs({ args: [...args], options: { keep: { type: 'boolean' }, state: { type: 'string' }, help: { type: 'boolean', short: 'h' } } });
+    if (values.help === true) {
+      process.stdout.write(`${usage}\n`);
+      process.exit(0);
+    }
+    // `npm run demo --keep`, without the two dashes between: npm takes it for a setting of its own.
+    return { keep: values.keep === true || process.env['npm_config_keep'] === 'true', state: values.state };
+  } catch (error) {
+    return refuse(`${(error as Error).message}\n${usage}`, 2);
+  }
+}
+
+function refuse(message: string, code: number): never {
+  process.stderr.write(`error: ${message}\n`);
+  process.exit(code);
+}
+
+async function interrupted(): Promise<never> {
+  if (!interrupt.signal.aborted) await new Promise((done) => interrupt.signal.addEventListener('abort', done, { once: true }));
+  throw new Error('interrupted');
+}
 
 async function tell(): Promise<void> {
   chapter('Two Hadoop clusters, two PostgreSQL servers and the embedded engine are started');
-  await lab.up(Object.values(clusters).flatMap(({ hdfs, dbservice }) => [...Object.values(hdfs), dbservice]));
+  await (starting = lab.up(servers, interrupt.signal));
   await product.up();
   say('engine and worker are up');
 
@@ -89,8 +122,23 @@ async function tell(): Promise<void> {
   chapter('What happened, in numbers');
   for (const [what, how] of numbers) say(`${what.padEnd(18)} ${how}`);
   say(`${'all of it'.padEnd(18)} ${((Date.now() - begunMs) / 1000).toFixed(0)} s`);
-  const config = lab.config();
-  process.stdout.write(`\nTry next${values.keep === true ? '' : ' (npm run demo -- --keep leaves the servers running)'}:\n  export MRS_BACKUP_CONFIG=${config}\n  ./mrs-backup set list --destination vault\n  ./mrs-backup set show ${second.setIds[0]} --destination vault\n  ./mrs-backup set extract ${second.setIds[0]} hdfs@hacluster /data --to out --destination vault\n  ./mrs-backup up          # then: ./mrs-backup task run nightly\n  ./mrs-backup support show\n`);
+  process.stdout.write(`${tryNext(second.setIds[0]!)}\n`);
+}
+
+/** What needs no server comes first; without `--keep` the servers are to be started for the rest. */
+function tryNext(setId: string): string {
+  const lines = [
+    `export MRS_BACKUP_CONFIG=${lab.config()}`,
+    './mrs-backup set list --destination vault',
+    `./mrs-backup set show ${setId} --destination vault`,
+    `./mrs-backup set extract ${setId} hdfs@hacluster /data/attributes --to out --destination vault`,
+    './mrs-backup support show',
+    ...(options.keep ? [] : [`npm run lab -- up --state ${stateFolder} ${servers.join(' ')}`]),
+    './mrs-backup up                # keeps engine and worker running; the next one in another terminal',
+    './mrs-backup task run nightly',
+    `npm run lab -- down --state ${stateFolder}`,
+  ];
+  return `\nTry next:\n${lines.map((line) => `  ${line}`).join('\n')}`;
 }
 
 interface RunAnswer {

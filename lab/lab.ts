@@ -21,7 +21,8 @@ export interface LabOptions {
 /** Real servers. No names means all of them. Servers survive the process that started them. */
 export interface Lab {
   readonly stateFolder: string;
-  up(names?: readonly string[]): Promise<void>;
+  /** Once the signal is aborted, none is started that was not being started. */
+  up(names?: readonly string[], signal?: AbortSignal): Promise<void>;
   down(names?: readonly string[]): Promise<void>;
   /** SIGKILL to every process of the server, or to that of one role. */
   kill(name: string, role?: string): Promise<void>;
@@ -68,11 +69,11 @@ export async function createLab(options: LabOptions): Promise<Lab> {
 
   const lab: Lab = {
     stateFolder,
-    up: async (names) => {
+    up: async (names, signal) => {
       try {
         // Two at a time: starting Java is all processor work.
         await inTurn(chosen(names), 2, async (name) => {
-          if (status(servers[name]!, place(name)).status === 'running') return;
+          if (signal?.aborted === true || status(servers[name]!, place(name)).status === 'running') return;
           const begin = Date.now();
           say(`${name}: starting`);
           await start(servers[name]!, place(name));

@@ -25,6 +25,8 @@ export interface Product {
   json<T = Record<string, unknown>>(args: readonly string[], codes?: readonly number[]): Promise<T>;
   /** Starts a command and leaves it running, its stderr shown where wanted. */
   start(args: readonly string[], options?: { readonly stderr?: 'inherit' | 'pipe' }): { readonly child: ChildProcess; readonly answer: Promise<Answer> };
+  /** SIGTERM to commands that still run; `up` is not one of them. */
+  abandon(): void;
   up(): Promise<void>;
   down(): Promise<void>;
   /** A signal, SIGKILL unless another is named, to the worker or the embedded engine; `up` starts what died again. @throws Error when it does not run */
@@ -33,9 +35,12 @@ export interface Product {
 
 export function openProduct(config: string, stateFolder: string, env: NodeJS.ProcessEnv = process.env): Product {
   let upProcess: ChildProcess | undefined;
+  const commands = new Set<ChildProcess>();
   const environment = { ...env, MRS_BACKUP_CONFIG: config };
   const start: Product['start'] = (args, options = {}) => {
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], { env: environment, stdio: ['ignore', 'pipe', options.stderr ?? 'pipe'] });
+    commands.add(child);
+    child.once('close', () => commands.delete(child));
     return { child, answer: answerOf(child) };
   };
   const run: Product['run'] = (...args) => start(args).answer;
@@ -47,6 +52,9 @@ export function openProduct(config: string, stateFolder: string, env: NodeJS.Pro
       const answer = await run(...args, '--output', 'json', '--quiet');
       if (!codes.includes(answer.code)) throw new Error(`mrs-backup ${args.join(' ')} ended with ${answer.code}\n${answer.stdout}\n${answer.stderr}`);
       return answer.json<T>();
+    },
+    abandon() {
+      for (const child of commands) if (child !== upProcess) child.kill('SIGTERM');
     },
     async up() {
       const { child, answer } = start(['up', '--state', stateFolder]);

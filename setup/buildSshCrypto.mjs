@@ -17,16 +17,17 @@ export function sshCryptoIsSettled(root) {
 }
 
 /** Builds it for a Node, with the headers that came with that, or says what it lacks. The caller holds the lock. */
-export async function buildSshCrypto(root, node) {
+export async function buildSshCrypto(root, node, hold) {
   const folder = dirname(dirname(node));
   const lacking = [...['g++', 'make', 'python3'].filter((command) => spawnSync(command, ['--version'], { stdio: 'ignore' }).status !== 0), ...(existsSync(join(folder, 'include', 'node', 'node.h')) ? [] : ['the headers of Node'])];
   if (lacking.length > 0) process.stderr.write(`set-up: the compiled part of ssh2 is left out: ${lacking.join(', ')} missing; SFTP works, and takes more processor time\n`);
   else {
     try {
       // Its own script, which ends well whatever came of it.
-      await runStep({ title: 'the compiled part of ssh2', command: 'npm', args: ['rebuild', 'ssh2', '--ignore-scripts=false', '--no-audit', '--no-fund'], cwd: root, env: { npm_config_nodedir: folder, CXXFLAGS: `-include ${firstHeader}`, PATH: `${dirname(node)}:${process.env.PATH}` } });
+      await runStep({ title: 'the compiled part of ssh2', command: 'npm', args: ['rebuild', 'ssh2', '--ignore-scripts=false', '--no-audit', '--no-fund'], cwd: root, hold, env: { npm_config_nodedir: folder, CXXFLAGS: `-include ${firstHeader}`, PATH: `${dirname(node)}:${process.env.PATH}` } });
     } catch (error) {
-      if (!(error instanceof SetUpError)) throw error;
+      // One that was interrupted ends everything.
+      if (!(error instanceof SetUpError) || error.exitCode > 128) throw error;
       process.stderr.write(`${error.message}\n`);
     }
     if (existsSync(built(root)) && spawnSync(node, [join(root, 'setup', 'trySshCrypto.mjs')], { stdio: 'ignore' }).status !== 0) rmSync(built(root));

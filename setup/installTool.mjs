@@ -15,7 +15,7 @@ export function isInstalled(toolsFolder, tool) {
 }
 
 /** Installs into a new folder beside the final one and renames it when complete. The caller holds the lock. */
-export async function installTool(toolsFolder, tool) {
+export async function installTool(toolsFolder, tool, hold) {
   const name = toolFolderNames[tool.name];
   // A name of our own: an installer orphaned by a killed set-up may still be writing into its folder.
   const fresh = join(toolsFolder, `${name}.new-${process.pid}`);
@@ -24,7 +24,7 @@ export async function installTool(toolsFolder, tool) {
   mkdirSync(fresh);
   const final = join(toolsFolder, name);
   const [command, args, env] = tool.command(fresh, final);
-  await runStep({ title: tool.title, command, args, env, cwd: toolsFolder });
+  await runStep({ title: tool.title, command, args, env, cwd: toolsFolder, hold });
   writeFileSync(join(fresh, stamp), tool.version);
   try {
     renameSync(final, `${final}.old`);

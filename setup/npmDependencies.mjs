@@ -17,9 +17,9 @@ export function npmDependenciesArePresent(root) {
 }
 
 /** The caller holds the lock. `npm ci` removes node_modules, and with it the stamp, before it begins. */
-export async function installNpmDependencies(root) {
+export async function installNpmDependencies(root, hold) {
   const digest = digestOf(root);
-  await runStep({ title: 'npm dependencies', command: 'npm', args: ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund'], cwd: root });
+  await runStep({ title: 'npm dependencies', command: 'npm', args: ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund'], cwd: root, hold });
   // For `npx mrs-backup` from the clone.
   const link = join(root, 'node_modules', '.bin', 'mrs-backup');
   rmSync(link, { force: true });

@@ -26,7 +26,11 @@ const checks = {
     const version = /version "(?:1\.)?(\d+)/.exec(`${stderr}${stdout}`)?.[1];
     return Number(version) >= 17 ? undefined : `java ${version ?? 'of an unknown version'} is too old, 17 or later is needed: apt-get install openjdk-17-jre-headless`;
   },
-  mvn: () => (runs('mvn', ['-version']) ? undefined : 'mvn is missing: apt-get install maven'),
+  mvn: () => {
+    const { error } = spawnSync('mvn', ['-version'], { stdio: 'ignore' });
+    // One that is there and does not run lacks its Java, which is named by itself.
+    return error === undefined ? undefined : 'mvn is missing: apt-get install maven';
+  },
 };
 
 /** Checks the named commands and throws one error that names everything wrong. `files` are wanted of the distribution: where there is no apt-get, the system must have them. */

@@ -20,14 +20,14 @@ export async function setUp({ root, toolsFolder, needs, wishes = [] }) {
 
   const commands = new Set([...missing.map((tool) => tool.installer), ...(npmMissing ? ['npm'] : []), ...(needs.includes('java') ? ['java'] : [])]);
   checkPrerequisites(commands, missing.flatMap((tool) => tool.files ?? []));
-  if (npmMissing) await withLock(join(root, '.tools', 'npm.lock'), () => (npmDependenciesArePresent(root) ? undefined : installNpmDependencies(root)));
+  if (npmMissing) await withLock(join(root, '.tools', 'npm.lock'), (hold) => (npmDependenciesArePresent(root) ? undefined : installNpmDependencies(root, hold)));
   if (missing.length > 0) {
-    await withLock(join(toolsFolder, 'set-up.lock'), async () => {
-      for (const tool of missing) if (!isInstalled(toolsFolder, tool)) await installTool(toolsFolder, tool);
+    await withLock(join(toolsFolder, 'set-up.lock'), async (hold) => {
+      for (const tool of missing) if (!isInstalled(toolsFolder, tool)) await installTool(toolsFolder, tool, hold);
     });
   }
   const node = ownNode ? process.execPath : join(toolsFolder, 'node', 'node_modules', `node-${process.platform}-${process.arch}`, 'bin', 'node');
-  if (!sshCryptoIsSettled(root)) await withLock(join(root, '.tools', 'npm.lock'), () => (sshCryptoIsSettled(root) ? undefined : buildSshCrypto(root, node)));
+  if (!sshCryptoIsSettled(root)) await withLock(join(root, '.tools', 'npm.lock'), (hold) => (sshCryptoIsSettled(root) ? undefined : buildSshCrypto(root, node, hold)));
   for (const name of wishes) await grant(root, toolsFolder, { name, ...tools[name](root) });
   return { node };
 }
@@ -36,9 +36,9 @@ async function grant(root, toolsFolder, tool) {
   if (isInstalled(toolsFolder, tool)) return;
   try {
     checkPrerequisites(new Set([tool.installer]));
-    await withLock(join(toolsFolder, 'set-up.lock'), () => (isInstalled(toolsFolder, tool) ? undefined : installTool(toolsFolder, tool)));
+    await withLock(join(toolsFolder, 'set-up.lock'), (hold) => (isInstalled(toolsFolder, tool) ? undefined : installTool(toolsFolder, tool, hold)));
   } catch (error) {
-    if (!(error instanceof SetUpError)) throw error;
+    if (!(error instanceof SetUpError) || error.exitCode > 128) throw error;
     process.stderr.write(`set-up: ${tool.title} is missing: ${error.message}\n`);
   }
 }

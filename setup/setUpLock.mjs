@@ -1,16 +1,19 @@
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Runs `work` while no other set-up does. The lock is a folder with one file in it, named after its owner's process.
+ * Runs `work` while no other set-up does. The lock is a folder with a file per process that holds it, named after that: its owner, and
+ * each process that `work` gives to its `hold(pid)`, which gives back what ends that. An installer outlives a set-up that was killed.
  * A folder renamed onto an empty one replaces it, onto one with a file fails: so taking the lock is one step,
- * and so is taking over after a dead owner (whose file, of this very name, is removed first).
+ * and so is taking over after dead processes (whose files, of these very names, are removed first).
  */
 export async function withLock(path, work) {
   mkdirSync(dirname(path), { recursive: true });
   const owner = `${process.pid}-${startTicksOf(process.pid) ?? 'unknown'}`;
   const mine = `${path}.${owner}`;
+  // Of those that were killed while they waited.
+  for (const each of readdirSync(dirname(path))) if (each.startsWith(`${basename(path)}.`) && !lives(each.slice(basename(path).length + 1))) rmSync(join(dirname(path), each), { recursive: true, force: true });
   rmSync(mine, { recursive: true, force: true });
   mkdirSync(mine);
   writeFileSync(join(mine, owner), '');
@@ -19,8 +22,9 @@ export async function withLock(path, work) {
     while (!taken(mine, path)) {
       const held = ownersOf(path);
       for (const each of held.filter((name) => !lives(name))) remove(join(path, each));
-      if (held.some(lives)) {
-        if (!told) process.stderr.write(`set-up: another set-up is at work (process ${held[0].split('-')[0]}), waiting …\n`);
+      const living = held.find(lives);
+      if (living !== undefined) {
+        if (!told) process.stderr.write(`set-up: another set-up, or what one that was killed had started, is at work (process ${living.split('-')[0]}), waiting …\n`);
         told = true;
         await sleep(300);
       }
@@ -30,7 +34,11 @@ export async function withLock(path, work) {
     throw error;
   }
   try {
-    return await work();
+    return await work((pid) => {
+      const file = join(path, `${pid}-${startTicksOf(pid) ?? 'unknown'}`);
+      writeFileSync(file, '');
+      return () => remove(file);
+    });
   } finally {
     remove(join(path, owner));
     try {

@@ -42,7 +42,7 @@ try {
 } finally {
   // What is being started is known, and can be stopped, once it runs.
   await starting.catch(() => undefined);
-  product.abandon();
+  await product.abandon();
   await product.down();
   if (options.keep) process.stderr.write(`the servers run on; npm run lab -- down --state ${stateFolder} stops them\n`);
   else await lab.down();

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isAlive, type ProcessIdentity } from '../worker/processIdentity.ts';
 
@@ -25,8 +26,8 @@ export interface Product {
   json<T = Record<string, unknown>>(args: readonly string[], codes?: readonly number[]): Promise<T>;
   /** Starts a command and leaves it running, its stderr shown where wanted. */
   start(args: readonly string[], options?: { readonly stderr?: 'inherit' | 'pipe' }): { readonly child: ChildProcess; readonly answer: Promise<Answer> };
-  /** SIGTERM to commands that still run; `up` is not one of them. */
-  abandon(): void;
+  /** Ends commands that still run, `up` excepted: SIGTERM, unless they end by themselves as a terminal's Ctrl-C reached them too. */
+  abandon(): Promise<void>;
   up(): Promise<void>;
   down(): Promise<void>;
   /** A signal, SIGKILL unless another is named, to the worker or the embedded engine; `up` starts what died again. @throws Error when it does not run */
@@ -53,8 +54,12 @@ export function openProduct(config: string, stateFolder: string, env: NodeJS.Pro
       if (!codes.includes(answer.code)) throw new Error(`mrs-backup ${args.join(' ')} ended with ${answer.code}\n${answer.stdout}\n${answer.stderr}`);
       return answer.json<T>();
     },
-    abandon() {
-      for (const child of commands) if (child !== upProcess) child.kill('SIGTERM');
+    async abandon() {
+      const left = [...commands].filter((child) => child !== upProcess);
+      const ended = Promise.all(left.map((child) => new Promise((done) => child.once('close', done))));
+      await Promise.race([ended, sleep(1000)]);
+      for (const child of left) child.kill('SIGTERM');
+      await Promise.race([ended, sleep(5000)]);
     },
     async up() {
       const { child, answer } = start(['up', '--state', stateFolder]);

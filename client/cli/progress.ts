@@ -15,6 +15,8 @@ export interface ProgressView {
 const lookEveryMs = 1_000;
 const quietEveryMs = 15_000;
 const plainEveryMs = 5_000;
+/** A rate that says more than this is that of a beginning, and says nothing. */
+const longestEtaSeconds = 4 * 24 * 3600;
 /** The rate is over this time, so that it follows what happens now. */
 const rateWindowMs = 15_000;
 
@@ -86,7 +88,7 @@ function createMeter(): (source: SourceProgress) => Rate | undefined {
     if (first === undefined || now.atMs - first.atMs < 500) return undefined;
     const bytesPerSecond = Math.max(0, ((now.bytes - first.bytes) * 1000) / (now.atMs - first.atMs));
     const left = source.totalBytes - source.bytes;
-    return { bytesPerSecond, etaSeconds: bytesPerSecond > 0 && left > 0 ? left / bytesPerSecond : undefined };
+    return { bytesPerSecond, etaSeconds: left > 0 && left <= bytesPerSecond * longestEtaSeconds ? left / bytesPerSecond : undefined };
   };
 }
 

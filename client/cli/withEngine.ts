@@ -13,7 +13,7 @@ export async function withEngine<T>(context: CommandContext, work: (engine: Engi
 }
 
 /**
- * Attaches to a run until it ends and returns its result. Ctrl-C detaches: the run goes on.
+ * Attaches to a run until it ends and returns its result. Ctrl-C, or a TERM, detaches: the run goes on.
  * @throws Failure with the code the run ended with; E_INTERRUPTED after Ctrl-C
  */
 export async function attach<T>(context: CommandContext, engine: Engine, runId: string): Promise<T> {
@@ -21,14 +21,14 @@ export async function attach<T>(context: CommandContext, engine: Engine, runId: 
   const progress = await createProgress({ quiet: context.quiet, isTerminal: process.stderr.isTTY === true });
   const detach = new AbortController();
   const onSignal = () => detach.abort();
-  process.once('SIGINT', onSignal);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal);
   try {
     return await watchRun<T>(engine, runId, (view) => progress.show(view), detach.signal, progress.everyMs);
   } catch (error) {
     if (!detach.signal.aborted) throw error;
     throw new Failure('E_INTERRUPTED', `detached from ${runId}, which goes on`, { hint: `mrs-backup run watch ${runId} attaches again, mrs-backup run cancel ${runId} ends it`, details: { runId } });
   } finally {
-    process.off('SIGINT', onSignal);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
     progress.stop();
   }
 }

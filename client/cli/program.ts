@@ -35,8 +35,9 @@ export function createProgram(nouns: readonly Noun[], single: readonly CommandSp
   for (const noun of nouns) {
     const command = program.command(noun.name).description(noun.description);
     prepare(command);
-    const [first, second] = noun.verbs;
-    command.addHelpText('after', `\nExamples:\n${[first, second ?? first].flatMap((verb) => (verb === undefined ? [] : [`  mrs-backup ${verb.examples[verb === first && second === undefined ? 1 : 0]}\n`])).join('')}${second === undefined ? `  mrs-backup ${first?.examples[0]}\n` : ''}`);
+    // One of each of the first two verbs, or both of the only one.
+    const examples = noun.verbs.length === 1 ? noun.verbs[0]!.examples : noun.verbs.map((verb) => verb.examples[0]);
+    command.addHelpText('after', `\nExamples:\n${examples.slice(0, 2).map((example) => `  mrs-backup ${example}\n`).join('')}`);
     for (const verb of noun.verbs) add(command, verb, catalogue);
   }
   return program;

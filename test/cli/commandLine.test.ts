@@ -61,6 +61,13 @@ describe('every command explains itself', () => {
     expect(new Set(examples).size).toBe(examples.length);
   });
 
+  test.each(nouns.map((noun) => [noun.name]))('%s --help has two different examples of it', async (noun) => {
+    const { stdout } = await cli([noun, '--help']);
+    const examples = stdout.slice(stdout.indexOf('Examples:')).split('\n').slice(1).filter((line) => line !== '');
+    expect(examples).toEqual([expect.stringMatching(`^  mrs-backup ${noun} `), expect.stringMatching(`^  mrs-backup ${noun} `)]);
+    expect(new Set(examples).size).toBe(2);
+  });
+
   test('as a process too', async () => {
     const [help, none] = await Promise.all([shell(['task', 'run', '--help']), shell([])]);
     expect(help).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('mrs-backup task run nightly --full') });
@@ -160,6 +167,13 @@ describe('without an engine', () => {
     expect(ended.result).toEqual(commands.map(() => 6));
     expect(ended.stderr.match(/^error\[E_ENGINE_UNREACHABLE\]: .*\nhint: .*mrs-backup up/gm)).toHaveLength(commands.length);
   }, 20_000);
+
+  test.each(nouns.map((noun) => [noun.name]))('%s --help has two different examples of it', async (noun) => {
+    const { stdout } = await cli([noun, '--help']);
+    const examples = stdout.slice(stdout.indexOf('Examples:')).split('\n').slice(1).filter((line) => line !== '');
+    expect(examples).toEqual([expect.stringMatching(`^  mrs-backup ${noun} `), expect.stringMatching(`^  mrs-backup ${noun} `)]);
+    expect(new Set(examples).size).toBe(2);
+  });
 
   test('as a process too', async () => {
     const { code, stderr } = await shell(['task', 'list', '--config', 'good.yaml'], { TEMPORAL_ADDRESS: '127.0.0.1:1' });

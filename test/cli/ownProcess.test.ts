@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openProduct } from '../../lab/product.ts';
+
+/** What only a process of its own shows: how it ends. */
+const main = fileURLToPath(new URL('../../client/cli/main.ts', import.meta.url));
+let folder = '';
+let config = '';
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'mrs-backup-process-'));
+  config = join(folder, 'mrs-backup.yaml');
+  await mkdir(join(folder, 'vault'));
+  await writeFile(config, `destinations:\n  vault: { type: LocalDir, path: ${folder}/vault, allowRootFileSystem: true }\n`);
+  await writeFile(join(folder, 'bad.yaml'), 'tsks: {}\n');
+});
+afterAll(async () => rm(folder, { recursive: true, force: true }));
+
+test('a destination check of a local folder, which waits for nothing but its guard at the end, ends with its result', async () => {
+  const { code, stdout, stderr } = await openProduct(config, join(folder, 'engine')).run('destination', 'check', 'vault', '--output', 'json', '--quiet');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(JSON.parse(stdout)).toMatchObject({ version: 1, destination: 'vault' });
+});
+
+test('what a command came to is its exit code, also when nobody reads its result or its errors any more', async () => {
+  for (const closed of ['stdout', 'stderr'] as const) {
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, 'config', 'check', '--config', join(folder, 'bad.yaml')], { stdio: ['ignore', 'pipe', 'pipe'] });
+    child[closed].destroy();
+    const [code] = await once(child, 'exit') as [number | null];
+    expect([closed, code]).toEqual([closed, 2]);
+  }
+});

@@ -1,4 +1,5 @@
 import type { ScheduleConfig } from '../config/config.ts';
+import { dividesDay } from '../config/dividesDay.ts';
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
@@ -20,7 +21,7 @@ export function scheduleSpec(schedule: ScheduleConfig): ScheduleSpecification {
   const common = { timezone: schedule.timeZone, jitter: schedule.jitterMs };
   if (schedule.cron !== undefined) return { ...common, cronExpressions: [schedule.cron] };
   const everyMs = schedule.everyMs ?? dayMs;
-  if (everyMs > dayMs || dayMs % everyMs !== 0 || everyMs % minuteMs !== 0) {
+  if (!dividesDay(everyMs)) {
     return { ...common, timezone: 'UTC', intervals: [{ every: everyMs, offset: (schedule.atMinutes * minuteMs) % everyMs }] };
   }
   // Hours of the same minute share one calendar.

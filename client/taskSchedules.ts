@@ -8,6 +8,7 @@ export interface ScheduleView {
   /** `none`: not applied. */
   readonly state: 'active' | 'suspended' | 'none';
   readonly note: string | null;
+  /** None while it is suspended. */
   readonly nextRuns: readonly string[];
   readonly recentRuns: readonly string[];
 }
@@ -16,7 +17,7 @@ export async function showSchedule(engine: Engine, task: TaskConfig): Promise<Sc
   try {
     const { state, info } = await engine.call(() => handleOf(engine, task).describe());
     return {
-      state: state.paused ? 'suspended' : 'active', note: state.note ?? null, nextRuns: info.nextActionTimes.slice(0, 3).map((time) => time.toISOString()),
+      state: state.paused ? 'suspended' : 'active', note: state.note ?? null, nextRuns: (state.paused ? [] : info.nextActionTimes).slice(0, 3).map((time) => time.toISOString()),
       recentRuns: info.recentActions.flatMap(({ action }) => (action.type === 'startWorkflow' ? [action.workflow.workflowId] : [])),
     };
   } catch (error) {

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { parseDuration } from './duration.ts';
+import { isCron } from './isCron.ts';
+import { dividesDay } from './dividesDay.ts';
 import { parseRate } from './size.ts';
 
 /**
@@ -54,7 +56,7 @@ export const engineSchema = z
 const scheduleSchema = z
   .strictObject({
     every: durationMs.optional(),
-    cron: z.string().regex(/^\S+(\s+\S+){4}$/, { message: 'must have the five fields: minute hour day month weekday' }).optional(),
+    cron: z.string().refine(isCron, { message: 'is not a cron expression; write minute 0-59, hour 0-23, day 1-31, month 1-12, weekday 0-7, such as "15 3 * * 1-5"' }).optional(),
     at: z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, { message: 'must be a time of day such as "01:00"' }).optional(),
     timeZone: timeZone.default('UTC'),
     jitter: durationMs.default(0),
@@ -65,6 +67,9 @@ const scheduleSchema = z
     if ((block.every === undefined) === (block.cron === undefined)) context.addIssue({ code: 'custom', message: 'needs exactly one of every and cron' });
     if (block.cron !== undefined && block.at !== undefined) context.addIssue({ code: 'custom', path: ['at'], message: 'goes with every; a cron expression has its own time' });
     if (block.every !== undefined && block.every < 10_000) context.addIssue({ code: 'custom', path: ['every'], message: 'must be at least 10s' });
+    // Times of day in a time zone come from an interval that divides a day; others the engine counts in UTC, from 1970 on.
+    if (block.every !== undefined && block.timeZone !== 'UTC' && !dividesDay(block.every)) context.addIssue({ code: 'custom', path: ['timeZone'], message: 'goes with an interval that divides a day into whole minutes, others count in UTC; write cron for days of a week' });
+    if (block.every !== undefined && block.jitter >= block.every) context.addIssue({ code: 'custom', path: ['jitter'], message: 'must be shorter than the interval' });
     if (block.catchUp < 10_000) context.addIssue({ code: 'custom', path: ['catchUp'], message: 'must be at least 10s' });
   });
 

@@ -9,6 +9,8 @@ export interface SchemaProblem {
   readonly hint: string;
 }
 
+const correctIt = 'correct it, then look again with mrs-backup config check';
+
 type JsonSchema = { readonly [key: string]: unknown };
 
 /**
@@ -29,6 +31,8 @@ function describe(issue: z.core.$ZodIssue, above: KeyPath, value: unknown, shape
   const keys = [...new Set(options.flatMap((option) => Object.keys((option['properties'] as object | undefined) ?? {})))];
   const isReference = keys.includes('file') && keys.includes('env');
 
+  // Either alone is known.
+  if (isReference && issue.code === 'unrecognized_keys' && issue.keys.every((key) => keys.includes(key))) return [{ path, message: 'names a file and a variable', hint: 'keep one of file and env' }];
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...path, key], key, keys));
   if (isReference && typeof found !== 'object') {
     return [{ path, message: 'must be a reference, not the secret itself', hint: 'write { file: secrets/name } or { env: NAME }' }];
@@ -45,7 +49,13 @@ function describe(issue: z.core.$ZodIssue, above: KeyPath, value: unknown, shape
     const guess = issue.code === 'invalid_value' && typeof found === 'string' ? nearest(found, issue.values.map(String)) : undefined;
     return [{ path, message, hint: guess === undefined ? `expected: ${expectation(options)}` : `did you mean ${guess}?` }];
   }
-  return [{ path, message: issue.message, hint: `see: mrs-backup config explain ${path.join('.')}`.trimEnd() }];
+  if (issue.code === 'too_small' || issue.code === 'too_big') return [{ path, message: `must be ${issue.code === 'too_small' ? `at least ${issue.minimum}` : `at most ${issue.maximum}`}${amountOf(issue.origin)}`, hint: correctIt }];
+  return [{ path, message: issue.code === 'invalid_format' && issue.format === 'url' ? 'must be a URL such as "http://host:9870"' : issue.message, hint: correctIt }];
+}
+
+/** Of what a size is. */
+function amountOf(origin: string): string {
+  return origin === 'string' ? ' characters long' : origin === 'array' || origin === 'set' ? ' long' : '';
 }
 
 /** The problem of a key nobody knows, with the nearest one that exists. */

@@ -17,9 +17,11 @@ export interface YamlDocument {
 /** Parses one YAML 1.2 document. Never throws on bad input. */
 export function parseYaml(text: string): YamlDocument {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false, logLevel: 'silent' });
+  const document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false, logLevel: 'error' });
   const problems: ConfigProblem[] = document.errors.map((error) => {
     const line = lines.linePos(error.pos[0]).line;
+    // What comes behind a second `---` would be passed over.
+    if (error.code === 'MULTIPLE_DOCS') return { path: '', line, severity: 'error', message: 'a second document begins here', hint: 'write one document: what follows would be ignored' };
     const duplicate = error.code === 'DUPLICATE_KEY';
     return {
       path: '', line, severity: 'error',

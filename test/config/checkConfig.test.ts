@@ -92,6 +92,13 @@ describe('a good configuration', () => {
   });
 });
 
+describe('a schedule', () => {
+  const taking = (schedule: string) => check(good.replace(/schedule: .*/, `schedule: ${schedule}`)).problems;
+  test.each(['0 1 * * *', '*/7 0-4/2 1,15 jan,DEC *', '0 0 * * 7', '5 4 1-31/2 * sun'])('takes the cron expression %s', (cron) => expect(taking(`{ cron: "${cron}" }`)).toEqual([]));
+  test.each(['60 1 * * *', '0 0 0 * *', '0 0 1 13 *', '0 0 * * 8', '0 0 * * fri-mon', '0 0 L * *', '0 0 ? * mon-fri', '*/0 0 * * *', '0 0 * *', '0 0 * * * *', '@daily', '-1 0 * * *', 'a 0 * * *', '1- 0 * * *', '1,,2 0 * * *'])('refuses the cron expression %s', (cron) => expect(taking(`{ cron: "${cron}" }`)).toHaveLength(1));
+  test.each(['{ every: 7d, at: "01:00" }', '{ every: 5h, timeZone: UTC }', '{ every: 6h, at: "01:30", timeZone: Asia/Kolkata }', '{ every: 10s }'])('takes %s', (schedule) => expect(taking(schedule)).toEqual([]));
+});
+
 describe('every kind of problem is named with its line and a hint', () => {
   const cases: readonly { name: string; from: string; to: string; line: string; path: string; message: RegExp; hint?: RegExp }[] = [
     { name: 'an unknown key at the top', from: 'tasks:\n', to: 'taks:\n', line: 'taks:', path: 'taks', message: /unknown key "taks"/, hint: /did you mean "tasks"/ },
@@ -113,6 +120,13 @@ describe('every kind of problem is named with its line and a hint', () => {
     { name: 'a rate that may mean bits', from: '200MB/s', to: '200Mb/s', line: '200Mb/s', path: 'tasks.nightly.limits.bandwidth', message: /not a rate/ },
     { name: 'a time zone that is none', from: 'Europe/Berlin', to: 'Europe/Berln', line: 'Berln', path: 'tasks.nightly.schedule.timeZone', message: /not a time zone/ },
     { name: 'every and cron at once', from: 'every: 1d, at: "01:00"', to: 'every: 1d, cron: "0 1 * * *"', line: 'cron', path: 'tasks.nightly.schedule', message: /exactly one of every and cron/ },
+    { name: 'a cron expression beyond its borders', from: 'every: 1d, at: "01:00"', to: 'cron: "0 24 * * *"', line: 'cron', path: 'tasks.nightly.schedule.cron', message: /not a cron expression/ },
+    { name: 'a time zone of an interval that has no times of day', from: 'every: 1d', to: 'every: 7d', line: 'every: 7d', path: 'tasks.nightly.schedule.timeZone', message: /divides a day.*cron/ },
+    { name: 'a jitter as long as its interval', from: 'every: 1d, at: "01:00"', to: 'every: 10m', line: 'every: 10m', path: 'tasks.nightly.schedule.jitter', message: /shorter than the interval/ },
+    { name: 'a number that is too small', from: 'parallel: 2', to: 'parallel: 0', line: 'parallel: 0', path: 'tasks.nightly.limits.parallel', message: /^must be at least 1$/ },
+    { name: 'a list that is too short', from: '[vault, standby]', to: '[]', line: 'destinations: []', path: 'tasks.nightly.destinations', message: /^must be at least 1 long$/ },
+    { name: 'a secret with two places', from: '{ file: secrets/db }', to: '{ file: secrets/db, env: DB }', line: 'secrets/db', path: 'clusters.prod.services.DBService.DBService.password', message: /a file and a variable/, hint: /keep one/ },
+    { name: 'a second document', from: 'tasks:\n', to: '---\ntasks:\n', line: '---', path: '', message: /second document/ },
     { name: 'overlapping paths', from: '[/data, /user/hive/warehouse]', to: '[/data, /data/sales]', line: '/data/sales', path: 'tasks.nightly.sources.0.paths.1', message: /\/data\/sales overlaps with \/data/ },
     { name: 'the same instance twice', from: '      - { source: dbservice }', to: '      - { source: hdfs, instance: hacluster, paths: [/x] }', line: 'paths: [/x]', path: 'tasks.nightly.sources.1', message: /selected twice/ },
     { name: 'a repository inside what is backed up', from: '{ type: LocalDir, path: /backup }', to: '{ type: LocalHDFS, cluster: prod, instance: hacluster, path: /data/backup }', line: 'source: hdfs', path: 'tasks.nightly.sources.0', message: /\/data contains the destination vault/ },

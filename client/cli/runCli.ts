@@ -1,3 +1,4 @@
+import { setImmediate as immediately } from 'node:timers/promises';
 import type { Catalogue } from '../../config/checkConfig.ts';
 import { runCommandLine } from './runCommandLine.ts';
 
@@ -6,7 +7,9 @@ export async function runCli(catalogue?: Catalogue): Promise<never> {
   // A reader that had enough (`| head`) is no error of ours: what a command came to stays its exit code, one that would go on writing ends.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit();
-    throw error;
+    // A full disk, say: an answer that was cut off must not look like one.
+    process.stderr.write(`error[E_INTERNAL]: the result could not be written: ${error.message}\nhint: look at where standard output goes\n`);
+    process.exit(1);
   });
   // Nobody looks at the progress: the result still counts.
   process.stderr.on('error', (error: NodeJS.ErrnoException) => {
@@ -16,6 +19,8 @@ export async function runCli(catalogue?: Catalogue): Promise<never> {
   process.exitCode = exitCode;
   await flushed(process.stdout);
   await flushed(process.stderr);
+  // What a write came to is told only now.
+  await immediately();
   process.exit(exitCode);
 }
 

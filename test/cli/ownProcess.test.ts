@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -40,4 +40,12 @@ test('a command goes on to its result when nobody reads its progress any more', 
   const [answer, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
   expect(code).toBe(0);
   expect(JSON.parse(answer)).toMatchObject({ destination: 'vault' });
+});
+
+test('a result that could not be written is a failure', async () => {
+  await using full = await open('/dev/full', 'w');
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, 'support', 'show', '--output', 'json'], { stdio: ['ignore', full.fd, 'pipe'] });
+  const [errors, [code]] = await Promise.all([text(child.stderr!), once(child, 'exit')]);
+  expect(code).toBe(1);
+  expect(errors).toMatch(/^error\[E_INTERNAL\]: the result could not be written: ENOSPC.*\nhint: /);
 });

@@ -1,14 +1,14 @@
-import { createHash } from 'node:crypto';
 import type { RestorationPlan, RestoreRequest, RestoreStep } from '../contracts/restoration.ts';
 import { Failure } from '../contracts/failure.ts';
-import { canonicalJson } from '../backupset/canonicalJson.ts';
 import type { FramePool } from '../backupset/framePool.ts';
 import { gapLines } from '../backupset/gapLines.ts';
 import { readDescription } from '../backupset/sourceDescription.ts';
 import { readManifest, type Manifest } from '../backupset/readManifest.ts';
 import type { Repository } from '../backupset/repository.ts';
 import type { DataSource, RestorePlanPart, SourceSession } from '../components/dataSource.ts';
+import { countBelow } from './countBelow.ts';
 import { orderSources } from './orderSources.ts';
+import { planDigest } from './planDigest.ts';
 import { restoreTarget } from './restoreTarget.ts';
 
 type Opened = AsyncDisposable & { readonly repository: Repository };
@@ -35,23 +35,30 @@ interface Planned {
 export async function planRestoration(context: PlanningContext): Promise<RestorationPlan> {
   const { request } = context;
   const planned: Planned[] = [];
+  const found = new Set<string>();
   for (const wanted of request.sets) {
     await using opened = await context.open(wanted.destination);
     const manifest = await readManifest(opened.repository, wanted.setId);
     for (const part of manifest.sources) {
       if (wanted.sources.length > 0 && !wanted.sources.some((each) => each === part.source || each === `${part.source}@${part.instance}`)) continue;
       const only = keysOf(context, part.source);
-      if (request.only.length === 0 || only.length > 0) planned.push(await planStep(context, planned, opened.repository, wanted.destination, manifest, part, only));
+      if (request.only.length > 0 && only.length === 0) continue;
+      const chosen = only.length === 0 ? part : await countBelow(opened.repository, context.pool, part.table, only);
+      if ('found' in chosen) for (const key of chosen.found) found.add(key);
+      if (only.length === 0 || chosen.entries > 0) planned.push(await planStep(context, planned, opened.repository, wanted.destination, manifest, part, only, chosen));
     }
     refuseUnknown(wanted, manifest);
   }
+  // A path that was mistyped must not end as a restoration of nothing.
+  const absent = request.only.filter((key) => !found.has(key));
+  if (absent.length > 0) throw new Failure('E_USAGE', `nothing that is selected lies at or below ${absent.join(', ')}`, { hint: 'name a path of hdfs (/data/sales), or databases/NAME or globals.sql of dbservice; a source that is left out is not looked at' });
   if (planned.length === 0) throw new Failure('E_USAGE', 'nothing is selected: no set has the sources that were asked for', { hint: 'mrs-backup set show SET lists its sources' });
   const ordered = orderSources(planned.map((each) => ({ ...each, source: each.step.source })), context.sources);
   refuseExclusive(ordered.map((each) => each.step), context.sources);
   return document(request, ordered);
 }
 
-async function planStep(context: PlanningContext, before: readonly Planned[], repository: Repository, destination: string, manifest: Manifest, part: Manifest['sources'][number], only: readonly string[]): Promise<Planned> {
+async function planStep(context: PlanningContext, before: readonly Planned[], repository: Repository, destination: string, manifest: Manifest, part: Manifest['sources'][number], only: readonly string[], { entries, bytes }: { readonly entries: number; readonly bytes: number }): Promise<Planned> {
   const { request } = context;
   const source = context.sources.find((each) => each.name === part.source);
   if (source === undefined) throw new Failure('E_UNSUPPORTED', `set ${manifest.setId} has the data source ${part.source}, which this version cannot restore`);
@@ -59,12 +66,12 @@ async function planStep(context: PlanningContext, before: readonly Planned[], re
   const step: RestoreStep = {
     name: stepName(request.planId, before.filter(({ step: other }) => other.source === part.source && other.toInstance === toInstance).length),
     source: part.source, fromInstance: part.instance, toInstance, destination, repositoryId: repository.id, setId: manifest.setId,
-    recoveryPoint: part.recoveryPoint, entries: part.entries, bytes: part.bytes, only,
+    recoveryPoint: part.recoveryPoint, entries, bytes, only,
   };
   const description = await readDescription(repository, manifest, part);
   const session = await context.connect(source, toInstance);
   await using _ = session;
-  const planPart = await session.planRestore(restoreTarget(step, request, description), { entries: part.entries, bytes: part.bytes });
+  const planPart = await session.planRestore(restoreTarget(step, request, description), { entries, bytes });
   const gaps = part.gaps === 0 ? [] : (await gapLines(repository, context.pool, part.table, only)).map((line) => `not restored: ${line}`);
   return { step, part: { ...planPart, losses: [...gaps, ...planPart.losses] } };
 }
@@ -128,5 +135,5 @@ function document(request: RestoreRequest, planned: readonly Planned[]): Restora
     stops: all((part) => part.stops), losses: all((part) => part.losses), spaceNeeded, spaceFree: free.length === 0 ? null : Math.min(...free),
     ...(refused === undefined ? {} : { refused }),
   };
-  return { ...body, createdAt: new Date().toISOString(), digest: createHash('sha256').update(canonicalJson(body)).digest('hex') };
+  return { ...body, createdAt: new Date().toISOString(), digest: planDigest(body) };
 }

@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { canonicalJson } from '../../backupset/canonicalJson.ts';
 import { answers } from '../../client/answers/answers.ts';
 import { nouns, singleCommands } from '../../client/cli/commands.ts';
 import { captured } from './captured.ts';
@@ -108,6 +110,15 @@ describe('usage', () => {
     expect(code).toBe(2);
     expect(stderr).toMatch(/^error\[E_NOT_BUILT\]: /);
     expect(JSON.parse(stdout)).toMatchObject({ version: 1, error: { code: 'E_NOT_BUILT', message: expect.any(String), hint: expect.any(String), details: {} } });
+  });
+
+  test('a plan file that was changed since it was written is not approved', async () => {
+    const body = { version: 1, planId: 'plan-1', order: [], losses: ['one'] };
+    const plan = { ...body, createdAt: '2026-01-01T00:00:00.000Z', digest: createHash('sha256').update(canonicalJson(body)).digest('hex') };
+    await writeFile(join(folder, 'plan.json'), JSON.stringify({ ...plan, losses: [] }));
+    expect(await cli(['restoration', 'approve', 'plan.json', '--config', 'good.yaml'])).toMatchObject({ code: 4, stderr: expect.stringMatching(/^error\[E_PLAN_CHANGED\]: /) });
+    await writeFile(join(folder, 'plan.json'), JSON.stringify(plan));
+    expect(await cli(['restoration', 'approve', 'plan.json', '--config', 'good.yaml'])).toMatchObject({ code: 6 });
   });
 
   test('global options work before and after the command', async () => {

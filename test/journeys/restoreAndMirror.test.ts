@@ -93,6 +93,22 @@ describe('a cluster that is backed up', () => {
     expect((await hdfs.status(`${outcome.safetyPoint!.split(', ')[0]}/written-after`)).length).toBe(5);
   });
 
+  it('is refused where a path is not in the set, or cannot be written into', async () => {
+    const wrong = async (...args: readonly string[]) => {
+      const { code, stdout } = await journey.product.run(...args, '--output', 'json', '--quiet');
+      return { code, ...(JSON.parse(stdout) as { error: { message: string } }).error };
+    };
+    const plan = ['restoration', 'plan', full.setIds[0]!, '--to', 'prod', '--destination', 'vault'] as const;
+    expect(await wrong(...plan, '--only', '/data/mistyped', '--only', '/data/attributes')).toMatchObject({ code: 'E_USAGE', message: 'nothing that is selected lies at or below /data/mistyped' });
+    expect(await wrong(...plan, '--only', '/data/attributes', '--source', 'dbservice')).toMatchObject({ code: 'E_USAGE', message: expect.stringContaining('/data/attributes') });
+    const chosen = await journey.product.json<{ planId: string; order: { entries: number; instance: string }[]; spaceNeeded: number }>([...plan, '--only', '/data/attributes/']);
+    expect(chosen).toMatchObject({ order: [{ source: 'hdfs', entries: expect.any(Number) }] });
+    expect(chosen.order[0]!.entries).toBeLessThan(50);
+    expect(chosen.spaceNeeded).toBeLessThan(1 << 20);
+    expect((await journey.product.run('run', 'cancel', `restore/${chosen.planId}`)).code).toBe(0);
+    expect(await wrong('set', 'extract', full.setIds[0]!, 'hdfs@hacluster', '/data/attributes', '--destination', 'vault', '--to', journey.lab.config())).toMatchObject({ code: 'E_USAGE' });
+  });
+
   it('is refused where the target exists, and where nothing is approved', async () => {
     const { planId } = await journey.product.json<{ planId: string }>(['restoration', 'plan', full.setIds[0]!, '--to', 'prod', '--destination', 'vault', '--source', 'hdfs']);
     expect((await journey.product.run('restoration', 'run', planId, '--quiet')).code).toBe(5);

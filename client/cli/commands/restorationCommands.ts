@@ -4,6 +4,7 @@ import { workflowIds } from '../../../contracts/names.ts';
 import type { Config } from '../../../config/config.ts';
 import type { RestorationPlan, RestorationSummary, RestoreOutcome } from '../../../contracts/restoration.ts';
 import type { ExistingPolicy, RestoreMode } from '../../../contracts/restore.ts';
+import { planDigest } from '../../../restoration/planDigest.ts';
 import type { Engine } from '../../engine.ts';
 import type { RunView } from '../../runView.ts';
 import type { CommandContext } from '../context.ts';
@@ -44,10 +45,10 @@ export const restorationCommands: Noun = {
           const found = await whereIs(config, setId, destination);
           const mode: RestoreMode = inPlace === true ? 'inPlace' : found.cluster === to ? 'beside' : 'mirror';
           const summary = await interruptible((signal) => planRestoration(engine, {
-            toCluster: to, sets: [{ destination: found.destination, setId, sources: source ?? [] }], mode, existing, mapping, only: only ?? [], limits: { bandwidth: null, parallel: 4 }, compareOnly: false,
+            toCluster: to, sets: [{ destination: found.destination, setId, sources: source ?? [] }], mode, existing, mapping, only: (only ?? []).map((path) => (path.length > 1 ? path.replace(/\/+$/, '') : path)), limits: { bandwidth: null, parallel: 4 }, compareOnly: false,
           }, signal), 'nothing was changed; plan again');
           const plan = await planDocument(context, summary);
-          if (out !== undefined) await writeFile(out, `${JSON.stringify(plan, null, 2)}\n`);
+          if (out !== undefined) await writePlan(out, plan);
           await context.output.result(plan, () => planText(plan));
           if (plan.refused !== undefined) throw new ExitCode(4);
         });
@@ -150,16 +151,27 @@ function refuseOther(plan: RestorationSummary, digest: string | undefined): void
 /** A plan file, or an id. */
 async function planNamed(name: string): Promise<{ readonly planId: string; readonly digest: string | undefined }> {
   if (!/[./]/.test(name)) return { planId: name, digest: undefined };
+  let plan: { planId?: unknown; digest?: unknown } | null;
   try {
-    const { planId, digest } = JSON.parse(await readFile(name, 'utf8')) as { planId?: unknown; digest?: unknown };
-    if (typeof planId === 'string' && typeof digest === 'string') return { planId, digest };
+    plan = JSON.parse(await readFile(name, 'utf8')) as { planId?: unknown; digest?: unknown } | null;
   } catch (cause) {
     throw new Failure('E_USAGE', `cannot read the plan file ${name}`, { hint: 'give a file that restoration plan --out wrote, or a plan id', cause });
+  }
+  if (typeof plan?.planId === 'string' && typeof plan.digest === 'string') {
+    // What is approved is what was read.
+    if (planDigest(plan) !== plan.digest) throw new Failure('E_PLAN_CHANGED', `the plan file ${name} was changed since it was written: it has not the digest that it names`, { hint: 'plan again; what is to be restored is said when planning' });
+    return { planId: plan.planId, digest: plan.digest };
   }
   throw new Failure('E_USAGE', `${name} is not a plan file`, { hint: 'give a file that restoration plan --out wrote, or a plan id' });
 }
 
 /** The document at the destination, with its texts. */
+async function writePlan(file: string, plan: RestorationPlan): Promise<void> {
+  await writeFile(file, `${JSON.stringify(plan, null, 2)}\n`).catch((cause: NodeJS.ErrnoException) => {
+    throw new Failure('E_USAGE', `cannot write the plan into ${file} (${cause.code ?? cause.message})`, { hint: `it is kept at the destination as well: mrs-backup restoration approve ${plan.planId}`, cause });
+  });
+}
+
 async function planDocument(context: CommandContext, summary: RestorationSummary): Promise<RestorationPlan> {
   const [{ openRepositoryAt }, { readRestorationDocument }] = await Promise.all([import('../../openRepositoryAt.ts'), import('../../../backupset/restorationDocuments.ts')]);
   await using opened = await openRepositoryAt({ destination: summary.destination, config: () => context.config() });

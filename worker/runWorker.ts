@@ -61,7 +61,10 @@ export async function runWorker(options: WorkerParts): Promise<never> {
     held: (cluster, instance) => heldOf(`${cluster}/${instance}`),
   });
 
-  const connection = await NativeConnection.connect({ address });
+  const connection = await NativeConnection.connect({ address }).catch((error: unknown) => {
+    process.stderr.write(`error[E_ENGINE_UNREACHABLE]: the engine at ${address} does not answer: ${error instanceof Error ? error.message : String(error)}\nhint: check TEMPORAL_ADDRESS or engine.address, and that the engine runs\n`);
+    process.exit(6);
+  });
   const namespace = env['TEMPORAL_NAMESPACE'] ?? config.engine.namespace;
   const common = { connection, namespace, activities, interceptors: { activity: [activityInterceptor] }, shutdownGraceTime: '3s', shutdownForceTime: '8s', maxHeartbeatThrottleInterval: '1s', defaultHeartbeatThrottleInterval: '1s' } satisfies Omit<WorkerOptions, 'taskQueue'>;
   const clusters = values.cluster ?? Object.keys(config.clusters);

@@ -47,7 +47,10 @@ export async function up(options: UpOptions): Promise<void> {
   const configured = options.config.engine.state;
   const stateFolder = resolve(options.state ?? configured);
   await using claims = new AsyncDisposableStack();
-  claims.defer(await claimState(stateFolder, stateFolder));
+  claims.defer(await claimState(stateFolder, stateFolder).catch((error: unknown) => {
+    if (error instanceof Failure) throw error;
+    throw new Failure('E_USAGE', `cannot keep state in ${stateFolder} (${(error as NodeJS.ErrnoException).code ?? String(error)})`, { hint: 'name a folder that this user may write to: --state, or engine.state in the configuration', cause: error });
+  }));
   // Commands know only the configuration's folder.
   if (stateFolder !== configured) claims.defer(await claimState(configured, stateFolder).catch(unreachableThere(configured, options.say)));
   // A worker whose `up` was killed ends by itself; two of them would share the scratch folder.

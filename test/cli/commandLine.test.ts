@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -169,6 +170,12 @@ describe('configuration', () => {
   });
 });
 
+test('a folder that is not there is not made by looking into it, nor by an `up` that cannot keep its state', async () => {
+  expect(await cli(['set', 'list', '--destination', './absent'])).toMatchObject({ code: 2, stderr: expect.stringMatching(/^error\[E_USAGE\]: there is no folder .*\/absent\n/) });
+  expect(existsSync(join(folder, 'absent'))).toBe(false);
+  expect(await cli(['up', '--state', 'good.yaml/state', '--config', 'good.yaml'])).toMatchObject({ code: 2, stderr: expect.stringMatching(/^error\[E_USAGE\]: cannot keep state in /) });
+});
+
 describe('without an engine', () => {
   const commands = [['task', 'list'], ['task', 'apply'], ['task', 'run', 'nightly'], ['run', 'list'], ['run', 'show', 'x'], ['restoration', 'list'], ['reap'], ['mirror', 'compare', '--from', 'prod', '--to', 'prod']];
 
@@ -179,17 +186,12 @@ describe('without an engine', () => {
     expect(ended.stderr.match(/^error\[E_ENGINE_UNREACHABLE\]: .*\nhint: .*mrs-backup up/gm)).toHaveLength(commands.length);
   }, 20_000);
 
-  test.each(nouns.map((noun) => [noun.name]))('%s --help has two different examples of it', async (noun) => {
-    const { stdout } = await cli([noun, '--help']);
-    const examples = stdout.slice(stdout.indexOf('Examples:')).split('\n').slice(1).filter((line) => line !== '');
-    expect(examples).toEqual([expect.stringMatching(`^  mrs-backup ${noun} `), expect.stringMatching(`^  mrs-backup ${noun} `)]);
-    expect(new Set(examples).size).toBe(2);
-  });
-
   test('as a process too', async () => {
-    const { code, stderr } = await shell(['task', 'list', '--config', 'good.yaml'], { TEMPORAL_ADDRESS: '127.0.0.1:1' });
-    expect(stderr).toMatch(/^error\[E_ENGINE_UNREACHABLE\]: .*\nhint: .*mrs-backup up/);
-    expect(code).toBe(6);
+    const ended = await Promise.all([['task', 'list'], ['worker', '--state', 'state']].map((args) => shell([...args, '--config', 'good.yaml'], { TEMPORAL_ADDRESS: '127.0.0.1:1' })));
+    for (const { code, stderr } of ended) {
+      expect(stderr).toMatch(/^error\[E_ENGINE_UNREACHABLE\]: .*\nhint: .*\n$/);
+      expect(code).toBe(6);
+    }
   }, 20_000);
 });
 

@@ -11,6 +11,14 @@ export async function runStep({ title, command, args, cwd, env: more = {}, hold 
   const env = { ...process.env, ...more };
   // Set by an outer `npm test` or `npx`: they would lead the inner npm astray.
   for (const key of Object.keys(env)) if (/^npm_config_(prefix|global|local_prefix|workspace.*)$/i.test(key)) delete env[key];
+  let interruptedBy;
+  // At a terminal the installer gets Ctrl-C itself, and bears a second one.
+  const onSignal = (signal) => {
+    interruptedBy = signal;
+    child.kill(signal);
+  };
+  // Before there is an installer that could be left alone.
+  for (const signal of passedOn) process.on(signal, onSignal);
   const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let tail = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -18,13 +26,6 @@ export async function runStep({ title, command, args, cwd, env: more = {}, hold 
     stream.on('data', (text) => { tail = (tail + text).slice(-4000); });
   }
   const release = child.pid === undefined ? () => undefined : hold(child.pid);
-  let interruptedBy;
-  // At a terminal the installer gets Ctrl-C itself, and bears a second one.
-  const onSignal = (signal) => {
-    interruptedBy = signal;
-    child.kill(signal);
-  };
-  for (const signal of passedOn) process.on(signal, onSignal);
   const end = await new Promise((done) => {
     child.once('error', (error) => done(error.message));
     child.once('close', (code, signal) => done(code === 0 ? undefined : `${command} ended with ${signal ?? code}`));

@@ -171,7 +171,7 @@ describe('configuration', () => {
 });
 
 test('a folder that is not there is not made by looking into it, nor by an `up` that cannot keep its state', async () => {
-  expect(await cli(['set', 'list', '--destination', './absent'])).toMatchObject({ code: 2, stderr: expect.stringMatching(/^error\[E_USAGE\]: there is no folder .*\/absent\n/) });
+  expect(await cli(['set', 'list', '--destination', './absent'])).toMatchObject({ code: 4, stderr: expect.stringMatching(/^error\[E_DESTINATION_PATH\]: .*absent\) is not there\n/) });
   expect(existsSync(join(folder, 'absent'))).toBe(false);
   expect(await cli(['up', '--state', 'good.yaml/state', '--config', 'good.yaml'])).toMatchObject({ code: 2, stderr: expect.stringMatching(/^error\[E_USAGE\]: cannot keep state in /) });
 });

@@ -39,6 +39,7 @@ export async function listRuns(engine: Engine, filter: RunFilter): Promise<RunRo
   ].join(' AND ');
   return await engine.call(async () => {
     const rows: RunRow[] = [];
+    let ended = 0;
     for await (const info of engine.client.workflow.list({ query, pageSize: Math.min(filter.limit, 100) })) {
       const attribute = (name: string): unknown => (info.searchAttributes as Record<string, unknown[] | undefined>)[name]?.[0];
       const text = (name: string) => (typeof attribute(name) === 'string' ? (attribute(name) as string) : null);
@@ -48,8 +49,10 @@ export async function listRuns(engine: Engine, filter: RunFilter): Promise<RunRo
         state: stateOf(info.status.name), outcome: text('BackupOutcome'), startedAt: info.startTime.toISOString(), closedAt: info.closeTime?.toISOString() ?? null,
         seconds: info.closeTime === undefined ? null : (info.closeTime.getTime() - info.startTime.getTime()) / 1000, files: number('BackupFiles'), bytes: number('BackupBytes'),
       });
-      if (rows.length >= filter.limit) break;
+      // The engine begins with those that go on, however old: a plan that waits for its approval must not hide what came after it.
+      if (info.closeTime !== undefined) ended += 1;
+      if (ended >= filter.limit) break;
     }
-    return rows;
+    return rows.sort((a, b) => b.startedAt.localeCompare(a.startedAt)).slice(0, filter.limit);
   });
 }

@@ -131,7 +131,7 @@ function tryNext(setId: string): string {
     `export MRS_BACKUP_CONFIG=${lab.config()}`,
     './mrs-backup set list --destination vault',
     `./mrs-backup set show ${setId} --destination vault`,
-    `./mrs-backup set extract ${setId} hdfs@hacluster /data/attributes --to out --destination vault`,
+    `./mrs-backup set extract ${setId} hdfs@hacluster /data/attributes --to ${join(stateFolder, 'out')} --destination vault`,
     './mrs-backup support show',
     ...(options.keep ? [] : [`npm run lab -- up --state ${stateFolder} ${servers.join(' ')}`]),
     './mrs-backup up                # keeps engine and worker running; the next one in another terminal',

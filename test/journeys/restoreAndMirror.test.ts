@@ -105,6 +105,11 @@ describe('a cluster that is backed up', () => {
     expect(chosen).toMatchObject({ order: [{ source: 'hdfs', entries: expect.any(Number) }] });
     expect(chosen.order[0]!.entries).toBeLessThan(50);
     expect(chosen.spaceNeeded).toBeLessThan(1 << 20);
+    // It waits, and so goes on, while newer runs come and go.
+    const newer = await journey.product.json<RunAnswer>(['task', 'run', 'nightly']);
+    const { runs } = await journey.product.json<{ runs: { runId: string; startedAt: string }[] }>(['run', 'list', '--limit', '3']);
+    expect(runs.slice(0, 2).map((each) => each.runId)).toEqual([newer.runId, `restore/${chosen.planId}`]);
+    expect(runs.map((each) => each.startedAt)).toEqual(runs.map((each) => each.startedAt).sort().reverse());
     expect((await journey.product.run('run', 'cancel', `restore/${chosen.planId}`)).code).toBe(0);
     expect(await wrong('set', 'extract', full.setIds[0]!, 'hdfs@hacluster', '/data/attributes', '--destination', 'vault', '--to', journey.lab.config())).toMatchObject({ code: 'E_USAGE' });
   });

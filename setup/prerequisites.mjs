@@ -2,10 +2,6 @@ import { spawnSync } from 'node:child_process';
 import { SetUpError } from './setUpError.mjs';
 import { systemFile } from './systemFile.mjs';
 
-export function checkNode(version) {
-  if (Number(version.split('.')[0]) < 20) throw new SetUpError(`Node ${version} is too old: 20 or later is needed (Debian 12 and Ubuntu: see nodejs.org, package nodejs)`, 2);
-}
-
 /** Per command: undefined when it is good, else what is wrong and how to get it. */
 const checks = {
   npm: () => (runs('npm', ['--version']) ? undefined : 'npm is missing: apt-get install npm (it comes with most packages of Node)'),

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { buildSshCrypto, sshCryptoIsSettled } from './buildSshCrypto.mjs';
-import { checkNode, checkPrerequisites } from './prerequisites.mjs';
+import { checkPrerequisites } from './prerequisites.mjs';
 import { isInstalled, installTool } from './installTool.mjs';
 import { npmDependenciesArePresent, installNpmDependencies } from './npmDependencies.mjs';
 import { SetUpError } from './setUpError.mjs';
@@ -12,7 +12,6 @@ import { withLock } from './setUpLock.mjs';
  * `wishes` may fail: each that does is named, and the script goes on without it. Silent and quick when all is there. Throws SetUpError.
  */
 export async function setUp({ root, toolsFolder, needs, wishes = [] }) {
-  checkNode(process.versions.node);
   const ownNode = Number(process.versions.node.split('.')[0]) >= 24;
   const wanted = [...(ownNode ? [] : ['node']), ...needs.filter((need) => need in tools)].map((name) => ({ name, ...tools[name](root) }));
   const missing = wanted.filter((tool) => !isInstalled(toolsFolder, tool));

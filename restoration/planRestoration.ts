@@ -127,7 +127,7 @@ function document(request: RestoreRequest, planned: readonly Planned[]): Restora
   const spaceNeeded = planned.reduce((sum, { part }) => sum + part.spaceNeeded, 0);
   const short = request.compareOnly ? undefined : planned.find(({ part }) => part.spaceFree !== undefined && part.spaceFree < part.spaceNeeded);
   const refused = conflicts.length > 0 && request.existing === 'fail'
-    ? { code: 'E_TARGET_EXISTS' as const, reason: `${conflicts.length} targets exist already, first: ${conflicts[0]}` }
+    ? { code: 'E_TARGET_EXISTS' as const, reason: conflicts.length === 1 ? conflicts[0]! : `${conflicts[0]}, and ${conflicts.length - 1} more conflicts` }
     : short === undefined ? undefined : { code: 'E_PREFLIGHT' as const, reason: `${short.step.source}@${short.step.toInstance} needs ${short.part.spaceNeeded} bytes, ${short.part.spaceFree} are free` };
   const free = planned.flatMap(({ part }) => part.spaceFree ?? []);
   const body = {

@@ -1,5 +1,6 @@
 import { CancellationScope, condition, defineQuery, defineUpdate, isCancellation, setCurrentDetails, setHandler, startChild, workflowInfo } from '@temporalio/workflow';
 import type { RestoreTask, RunRef } from '../contracts/activities.ts';
+import { failures } from '../contracts/failures.ts';
 import { queries, updates, workflowIds } from '../contracts/names.ts';
 import type { RestorationSummary, RestoredSource, RestoreOutcome, RestoreRequest } from '../contracts/restoration.ts';
 import type { RunFailure } from '../contracts/run.ts';
@@ -26,7 +27,7 @@ export async function restore(request: RestoreRequest): Promise<RestoreOutcome> 
   approval.plan = plan;
   story.setIds = [...new Set(plan.order.map((each) => each.setId))];
   setSearchAttributes({ BackupSet: story.setIds[0] ?? '', BackupSources: plan.order.map((each) => `${each.source}@${each.fromInstance}`) });
-  if (plan.refused !== undefined && request.approved) throw fail({ code: plan.refused.code, message: plan.refused.reason, hint: 'mrs-backup restoration plan shows the plan' });
+  if (plan.refused !== undefined && request.approved) throw fail({ code: plan.refused.code, message: plan.refused.reason, hint: failures[plan.refused.code].hint });
 
   story.phase = 'approval';
   story.waiting.set('approval', `approval of plan ${plan.planId} (digest ${plan.digest.slice(0, 12)})`);

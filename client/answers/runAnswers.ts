@@ -42,5 +42,5 @@ export const runAnswers = {
   'run pause': steered,
   'run resume': steered,
   'run limit': steered,
-  'run cancel': document({ runId: text, state: z.enum(['cancelling', 'cancelled']) }),
+  'run cancel': document({ runId: text, state: z.enum(['cancelling', 'cancelled', 'completed']) }),
 };

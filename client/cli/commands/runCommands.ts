@@ -81,11 +81,14 @@ export const runCommands: Noun = {
         await withEngine(context, async (engine) => {
           const { cancelRun } = await import('../../steerRun.ts');
           await cancelRun(engine, runId);
-          if (options['wait'] === true) await attach(context, engine, runId).catch((error: unknown) => {
-            if (!(error instanceof Failure && error.code === 'E_CANCELLED')) throw error;
-          });
-          const state = options['wait'] === true ? 'cancelled' : 'cancelling';
-          await context.output.result({ runId, state }, () => `${runId}: ${state}`);
+          let state: 'cancelling' | 'cancelled' | 'completed' = 'cancelling';
+          if (options['wait'] === true) {
+            state = await attach(context, engine, runId).then(() => 'completed' as const, (error: unknown) => {
+              if (error instanceof Failure && error.code === 'E_CANCELLED') return 'cancelled' as const;
+              throw error;
+            });
+          }
+          await context.output.result({ runId, state }, () => `${runId}: ${state === 'completed' ? 'completed before it could be cancelled' : state}`);
         });
       },
     },

@@ -7,6 +7,7 @@ import { destinationOf, failureOf } from './failureOf.ts';
 import { onCluster } from './onQueue.ts';
 import { slidingWindow } from './slidingWindow.ts';
 import { createSteer, obeySteering, steered, type Steer } from './steer.ts';
+import { createStoppedShards, type StoppedShards } from './stoppedShards.ts';
 
 /** Argument of the child that copies one source instance. */
 export interface CopySourceInput {
@@ -48,8 +49,9 @@ export async function copySource(input: CopySourceInput): Promise<CopySourceResu
   const steer = createSteer(input.steering);
   let state: CopyState = input.soFar ?? { handle: input.copy.handle, attempt: input.copy.attempt, plan: null, nextShard: 0, done: nothing, lost: [], warnings: [] };
   let phase: SourceProgress['phase'] = 'plan';
+  let stopped = createStoppedShards();
   obeySteering(steer);
-  setHandler(defineQuery<SourceProgress>(queries.sourceProgress), () => progressOf(input.copy, state, phase));
+  setHandler(defineQuery<SourceProgress>(queries.sourceProgress), () => progressOf(input.copy, state, phase, stopped));
 
   for (;;) {
     const copy = { ...input.copy, handle: state.handle, attempt: state.attempt, destinations: remaining(input.copy.destinations, state) };
@@ -57,7 +59,8 @@ export async function copySource(input: CopySourceInput): Promise<CopySourceResu
       phase = 'plan';
       state = state.plan === null ? { ...state, plan: await plan(copy, steer) } : state;
       phase = 'copy';
-      state = await copyShards(copy, state as CopyState & { plan: CopyPlan }, steer, input, (now) => { state = now; });
+      stopped = createStoppedShards();
+      state = await copyShards(copy, state as CopyState & { plan: CopyPlan }, steer, stopped, input, (now) => { state = now; });
       phase = 'index';
       const seals = await index(copy, state.plan as CopyPlan, steer);
       phase = 'done';
@@ -74,14 +77,14 @@ async function plan(copy: CopyTask, steer: Steer): Promise<CopyPlan> {
 }
 
 /** Copies and reads back every shard; continues as new when the history grows long. */
-async function copyShards(copy: CopyTask, start: CopyState & { readonly plan: CopyPlan }, steer: Steer, input: CopySourceInput, keep: (state: CopyState) => void): Promise<CopyState> {
+async function copyShards(copy: CopyTask, start: CopyState & { readonly plan: CopyPlan }, steer: Steer, stopped: StoppedShards, input: CopySourceInput, keep: (state: CopyState) => void): Promise<CopyState> {
   let state: CopyState = start;
   let startedHere = 0;
   const width = () => steer.now.limits.parallel;
   const enough = () => workflowInfo().continueAsNewSuggested || startedHere >= (input.shardsPerRun ?? Infinity);
   const next = await slidingWindow(start.nextShard, start.plan.shards, width, async (shard) => {
     startedHere += 1;
-    const result = await steered(steer, (limits) => copyAndCheck(copy, shard, limits));
+    const result = await steered(steer, (limits) => stopped.during(shard, () => copyAndCheck(copy, shard, limits)));
     state = { ...state, done: add(state.done, result) };
     keep(state);
     setCurrentDetails(`${state.done.shards} of ${start.plan.shards} shards, ${state.done.files} files, ${state.done.bytes} bytes`);
@@ -137,10 +140,11 @@ function add(sum: CopyState['done'], one: ShardCopied): CopyState['done'] {
   };
 }
 
-function progressOf(copy: CopyTask, state: CopyState, phase: SourceProgress['phase']): SourceProgress {
+function progressOf(copy: CopyTask, state: CopyState, phase: SourceProgress['phase'], stopped: StoppedShards): SourceProgress {
+  const { files, bytes, storedBytes } = stopped.sum();
   return {
     source: copy.ref.source, instance: copy.ref.instance, phase,
-    files: state.done.files, bytes: state.done.bytes, storedBytes: state.done.storedBytes,
+    files: state.done.files + files, bytes: state.done.bytes + bytes, storedBytes: state.done.storedBytes + storedBytes,
     totalFiles: state.plan?.files ?? 0, totalBytes: state.plan?.bytes ?? 0,
     shards: state.plan?.shards ?? 0, shardsDone: state.done.shards,
   };

@@ -31,13 +31,13 @@ type SetActivities = Pick<ClusterActivities, 'preflightDestination' | 'findParen
 /** Sets at the destinations: begun, sealed, verified, cleaned up after. */
 export function setActivities(deps: ActivityDependencies): SetActivities {
   return {
-    async preflightDestination(name, of) {
+    preflightDestination: (name, of) => withPatience(deps, of?.task ?? '', of?.destinations ?? [name], async () => {
       await using opened = await createRepositoryOf(deps, name);
       // Writes and removes something small: a destination that is only readable is known before anything is begun.
       await opened.repository.session.sweep(abandonedMs, Context.current().cancellationSignal);
       const newest = of === undefined ? undefined : await newestSetStamp(opened.repository, of.cluster, of.task);
       return { repositoryId: opened.repository.id, ...(newest === undefined ? {} : { newest }) };
-    },
+    }),
     findParent: (ref, task, destinations) => withPatience(deps, task, destinations, () => findParent(deps, ref, task, destinations)),
     beginSet: (run, plan, destination, recoveryPoint) => withPatience(deps, plan.task, plan.destinations, async () => {
       await using opened = await openRepositoryOf(deps, destination.name, destination.repositoryId, run.runKey);

@@ -105,8 +105,8 @@ export interface ControlActivities {
 export interface ClusterActivities {
   /** Source and destinations: everything the run needs. Changes nothing (but creates the repository where there is none). @throws E_PREFLIGHT */
   preflightSource(ref: SourceRef): Promise<{ readonly version: string; readonly warnings: readonly string[] }>;
-  /** `newest`: where the task's newest set there stands in time, by its id. */
-  preflightDestination(name: string, of?: { readonly cluster: string; readonly task: string }): Promise<{ readonly repositoryId: string; readonly newest?: string }>;
+  /** `newest`: where the task's newest set there stands in time, by its id. `destinations`: all of the run; one of several is waited for no longer than the task's patience. */
+  preflightDestination(name: string, of?: { readonly cluster: string; readonly task: string; readonly destinations?: readonly string[] }): Promise<{ readonly repositoryId: string; readonly newest?: string }>;
   /** Undone by dropHandle. */
   takeHandle(run: RunRef, ref: SourceRef, name: string): Promise<Handle>;
   dropHandle(ref: SourceRef, name: string): Promise<void>;

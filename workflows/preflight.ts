@@ -25,7 +25,7 @@ export async function preflight(plan: BackupPlan): Promise<{ readonly found: rea
   const absent: Unusable[] = [];
   const checked = plan.destinations.map(async (name) => {
     try {
-      return { name, ...(await preflightDestination(name, { cluster: plan.cluster, task: plan.task })), failure: undefined };
+      return { name, ...(await preflightDestination(name, { cluster: plan.cluster, task: plan.task, destinations: plan.destinations })), failure: undefined };
     } catch (error) {
       if (isCancellation(error) || plan.destinations.length === 1) throw error;
       return { name, failure: failureOf(error, name) };

@@ -25,7 +25,9 @@ beforeAll(async () => {
       first: { type: 'LocalDir', path: first.path },
       remote: { ...remote, path: '/remote' }, quota: { ...remote, path: '/quota' }, second: { ...remote, path: '/second' }, denied: { ...remote, path: '/denied', user: 'nobody' },
       file: local('a-file'), missing: local('not/there'),
+      away: { type: 'SFTP', host: '127.0.0.1', port: 1, user: 'u', path: 'p', password: { file: join(folder, 'key-one') }, hostKey: `SHA256:${'a'.repeat(43)}` },
       encrypted: local('encrypted', { encryption: { passphrase: { file: join(folder, 'key-one') } } }),
+      beside: local('beside'),
       inCluster: { type: 'LocalHDFS', cluster: 'prod', instance: 'hacluster', path: '/backups' },
     });
     const hdfs = { source: 'hdfs', instance: 'hacluster', paths: ['/bulk'] };
@@ -34,6 +36,7 @@ beforeAll(async () => {
     for (const name of ['remote', 'quota']) config.tasks[name] = task('prod', hdfs, [name]);
     for (const name of ['denied', 'file', 'missing', 'encrypted', 'inCluster']) config.tasks[name] = task('prod', little, [name]);
     config.tasks['both'] = task('prod', hdfs, ['first', 'second'], { policy: { patience: '5s' } });
+    config.tasks['one-away'] = task('prod', little, ['away', 'beside'], { policy: { patience: '5s' } });
     const database = config.clusters['prod']!.services['DBService']!['DBService']!;
     config.clusters['locked-out'] = { services: { DBService: { DBService: { ...database, password: { file: join(folder, 'key-one') } } } } };
     config.tasks['locked-out'] = { cluster: 'locked-out', sources: [{ source: 'dbservice' }], destinations: ['vault'] };
@@ -84,6 +87,14 @@ describe('in the middle of a run, another cluster', () => {
   });
 });
 
+describe('a destination of several that is away before the run begins', () => {
+  it('is waited for as long as the task says, then the other one seals', async () => {
+    const { outcome, destinations, failures } = await journey.product.json<RunAnswer & { failures: object[] }>(['task', 'run', 'one-away'], [3]);
+    const givenUp = { code: 'E_DESTINATION_UNREACHABLE', message: expect.stringMatching(/given up after \d+ s \(policy\.patience/) };
+    expect({ outcome, destinations, failures }).toMatchObject({ outcome: 'partial', destinations: [{ name: 'beside', state: 'sealed' }, { name: 'away', state: 'failed', failure: givenUp }], failures: [givenUp] });
+  });
+});
+
 describe('a destination or source that is configured wrongly', () => {
   it('is refused at once with a code and a hint, and nothing is begun', async () => {
     await using a = journey.hdfs('hdfs-a');
@@ -94,7 +105,7 @@ describe('a destination or source that is configured wrongly', () => {
     await rename(join(journey.folder, 'key-two'), join(journey.folder, 'key-one'));
     const snapshots = await snapshotsOf(a, '/data');
     const expected: Record<string, [exit: number, code: string, hint: RegExp]> = {
-      file: [4, 'E_DESTINATION_PATH', /check the path/], missing: [4, 'E_DESTINATION_PATH', /check the path/], denied: [4, 'E_DESTINATION_DENIED', /user/],
+      file: [4, 'E_DESTINATION_PATH', /check the path/], missing: [4, 'E_DESTINATION_PATH', /is the disk mounted/], denied: [4, 'E_DESTINATION_DENIED', /user/],
       encrypted: [2, 'E_KEY', /passphrase/], 'locked-out': [4, 'E_PREFLIGHT', /password|user/],
     };
     const answers = await Promise.all(Object.keys(expected).map(async (task) => [task, await journey.product.run('task', 'run', task, '--output', 'json', '--quiet')] as const));

@@ -1,3 +1,5 @@
+import { Failure } from '../../contracts/failure.ts';
+import type { NativeError } from '../native/nativeError.ts';
 import { openNativeSession } from '../native/openNativeSession.ts';
 import type { NfsConfig } from '../nfs.ts';
 import type { StorageContext, StorageSession } from '../storageDriver.ts';
@@ -22,7 +24,15 @@ export async function openNfsSession(place: NfsConfig, context: StorageContext):
     path: place.path.startsWith('/') ? place.path : `/${place.path}`,
     shown: `destination ${context.name} (${server}:${exported}, ${place.path})`,
     way: 'in user space: NFS version 3 through libnfs',
+    explain: (error, what) => explain(error, what, server),
     connections,
     timeoutSeconds,
   }, context);
+}
+
+/** Some servers tell whoever may not know it that an export is not there, others of any that is not there that it is not open to us. */
+function explain(error: NativeError, what: string, server: string): Failure | undefined {
+  const code = error.code === 'EACCES' || error.code === 'EPERM' ? 'E_DESTINATION_DENIED' : error.code === 'ENOENT' || error.code === 'ENOTDIR' ? 'E_DESTINATION_PATH' : undefined;
+  if (code === undefined) return undefined;
+  return new Failure(code, `${error.code} at ${what}: ${error.message}`, { hint: `showmount -e ${server} shows its exports and to whom they are open: is this one named as there, and this machine among them?`, details: { errno: error.code }, cause: error });
 }

@@ -170,7 +170,7 @@ describe('the configuration', () => {
   });
 
   test('that names an export the server does not have, or a server that is not there, says so', async () => {
-    await expect(openNfs(lab, { export: '/nowhere' })).rejects.toMatchObject({ code: expect.stringMatching(/^E_DESTINATION_(PATH|DENIED)$/), message: expect.stringContaining('/nowhere') });
+    await expect(openNfs(lab, { export: '/nowhere' })).rejects.toMatchObject({ code: expect.stringMatching(/^E_DESTINATION_(PATH|DENIED)$/), message: expect.stringContaining('/nowhere'), hint: expect.stringContaining('showmount -e') });
     await expect(openNfs(lab, { server: 'no-such-host.invalid' })).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
     await expect(openNfs(lab, { mountPort: 9, nfsPort: 9 })).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
   });

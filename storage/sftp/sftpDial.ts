@@ -72,7 +72,7 @@ export async function dialServer(place: SftpConfig, readSecret: SecretReader, sh
 
 type Login = Pick<ConnectConfig, 'password' | 'privateKey' | 'passphrase' | 'agent' | 'tryKeyboard' | 'authHandler'>;
 
-/** How to log in. An agent that does not answer is left out where something else may fit, and told of when nothing does. */
+/** How to log in. An agent that does not answer, or has nothing to show, is left out where something else may fit, and told of when nothing does. */
 async function loginOf({ password, privateKey, passphrase, agent }: SftpConfig, readSecret: SecretReader, shown: string): Promise<Login & { readonly agentError: Error | undefined }> {
   const socket = agent === true ? process.env['SSH_AUTH_SOCK'] : agent;
   if (agent !== undefined && (socket === undefined || socket === '')) throw new Failure('E_SECRET', `no SSH agent for ${shown}: SSH_AUTH_SOCK is not set`, { hint: 'start the worker where an agent is, or write the path of its socket as agent' });
@@ -97,15 +97,15 @@ async function loginOf({ password, privateKey, passphrase, agent }: SftpConfig, 
 async function errorOfAgent(socket: string): Promise<Error | undefined> {
   return await new Promise((resolve) => {
     const timer = setTimeout(() => resolve(new Error(`no answer within ${AGENT_MS / 1000} s`)), AGENT_MS);
-    ssh2.createAgent(socket).getIdentities((error) => {
+    ssh2.createAgent(socket).getIdentities((error, keys) => {
       clearTimeout(timer);
-      resolve(error ?? undefined);
+      resolve(error ?? ((keys ?? []).length === 0 ? new Error('it holds no key') : undefined));
     });
   });
 }
 
 function silentAgent(cause: Error, shown: string): Failure {
-  return new Failure('E_SECRET', `the SSH agent of ${shown} does not answer: ${cause.message}`, { hint: 'start the agent, or correct the path of its socket', cause });
+  return new Failure('E_SECRET', `the SSH agent of ${shown} cannot be used: ${cause.message}`, { hint: 'start the agent, load a key into it with ssh-add, or correct the path of its socket', cause });
 }
 
 const HOST_KEY_ALGORITHMS = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'rsa-sha2-512', 'rsa-sha2-256', 'ssh-rsa'];

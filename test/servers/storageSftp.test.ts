@@ -87,6 +87,8 @@ describe('logging in', () => {
       await expect.poll(() => run(join(toolsFolder, 'openssh', 'usr', 'bin', 'ssh-add'), [key], { env: { ...process.env, SSH_AUTH_SOCK: agent } }).then(() => true, () => false), { timeout: 10_000 }).toBe(true);
       await using byAgent = await openSftp(lab, 'sftp', { privateKey: undefined, agent });
       await putSample(byAgent, 'agent');
+      await run(join(toolsFolder, 'openssh', 'usr', 'bin', 'ssh-add'), ['-D'], { env: { ...process.env, SSH_AUTH_SOCK: agent } });
+      await expect(openSftp(lab, 'sftp', { privateKey: undefined, agent })).rejects.toMatchObject({ code: 'E_SECRET', message: expect.stringContaining('holds no key'), hint: expect.stringContaining('ssh-add') });
     } finally {
       child.kill('SIGKILL');
     }

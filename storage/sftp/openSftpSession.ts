@@ -7,6 +7,7 @@ import { dialServer } from './sftpDial.ts';
 import { sftpFailure } from './sftpFailure.ts';
 import { SftpFolders, syncFolder } from './sftpFolders.ts';
 import { SftpLink } from './sftpLink.ts';
+import { SftpRoot } from './sftpRoot.ts';
 import { SftpSession } from './sftpSession.ts';
 import { hasStatus, sftpCodes } from './sftpStatus.ts';
 import type { StorageCapabilities, StorageContext, StorageSession } from '../storageDriver.ts';
@@ -18,7 +19,12 @@ import type { StorageCapabilities, StorageContext, StorageSession } from '../sto
 export async function openSftpSession(place: SftpConfig, { name, readSecret, writer, mustExist }: StorageContext): Promise<StorageSession> {
   const root = place.path === '/' ? '/' : place.path.replace(/^(\.\/+)+(?=.)/, '').replace(/\/+$/, '');
   const shown = `destination ${name} (${place.user}@${place.host}:${place.port}, ${root})`;
-  const link = new SftpLink(async () => new SftpConnection(await dialServer(place, readSecret, shown), { shown, channels: place.channels, timeoutSeconds: place.timeoutSeconds }));
+  const folder = new SftpRoot(root, shown);
+  const link = new SftpLink({
+    connections: place.connections,
+    dial: async () => new SftpConnection(await dialServer(place, readSecret, shown), { shown, channels: place.channels, timeoutSeconds: place.timeoutSeconds }),
+    isBeside: (made, other) => folder.isSeenBy(made, other),
+  });
   try {
     using lease = await link.lease();
     const { channel, connection } = lease;
@@ -29,9 +35,9 @@ export async function openSftpSession(place: SftpConfig, { name, readSecret, wri
         // A destination may be open for reading only: who writes is told.
         if (!hasStatus(error, sftpCodes.denied, sftpCodes.failure, sftpCodes.writeProtected)) throw error;
       });
-      const session = new SftpSession({ link, folders, shown, writer, found: findings(channel, folders) });
-      if (channel.offers.statvfs) session.recognise(connection, (await channel.statvfs(root)).id);
-      return session;
+      // What it finds now is what it has to be later.
+      await folder.assert(channel, connection);
+      return new SftpSession({ link, root: folder, folders, shown, writer, found: findings(channel, folders) });
     } catch (error) {
       throw await sftpFailure(error, { what: shown }, channel.offers.statvfs ? () => channel.statvfs(root) : undefined);
     }

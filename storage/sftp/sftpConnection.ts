@@ -9,6 +9,13 @@ const WATCH_MS = 500;
 /** How long a good-bye may take. */
 const GOODBYE_MS = 1000;
 
+/** A channel while one transfer uses it. */
+export interface SftpLease extends Disposable {
+  readonly channel: SftpChannel;
+  /** Which connection it belongs to. */
+  readonly connection: SftpConnection;
+}
+
 /** One connection with its channels. It ends for good when it is lost; who needs another one dials again (sftpLink.ts). */
 export class SftpConnection {
   readonly #server: DialledServer;
@@ -20,6 +27,8 @@ export class SftpConnection {
   #refused = false;
   #lost: Failure | undefined;
   #gathering = false;
+  /** How many leases there are. */
+  users = 0;
 
   constructor(server: DialledServer, options: { readonly shown: string; readonly channels: number; readonly timeoutSeconds: number }) {
     this.#server = server;
@@ -40,16 +49,22 @@ export class SftpConnection {
   }
 
   /** A channel, the least busy one. Another one is opened beside when all are busy; nobody waits for it but who has none. */
-  async channel(): Promise<SftpChannel> {
-    for (let i = this.#channels.length - 1; i >= 0; i--) if (this.#channels[i]!.ended) this.#channels.splice(i, 1);
-    const least = this.#channels.reduce<SftpChannel | undefined>((best, each) => (best === undefined || each.users < best.users ? each : best), undefined);
-    if (least === undefined) return await this.#another();
-    if (least.users > 0 && !this.#refused && this.#channels.length < this.#mostChannels) {
-      void this.#another().catch(() => {
-        this.#refused = true;
-      });
+  async lease(): Promise<SftpLease> {
+    this.users++;
+    try {
+      const channel = this.#leastBusy() ?? (await this.#another());
+      channel.users++;
+      return {
+        channel, connection: this,
+        [Symbol.dispose]: () => {
+          channel.users--;
+          this.users--;
+        },
+      };
+    } catch (error) {
+      this.users--;
+      throw error;
     }
-    return least;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -61,6 +76,17 @@ export class SftpConnection {
     const timer = setTimeout(() => socket.destroy(), GOODBYE_MS);
     await closed;
     clearTimeout(timer);
+  }
+
+  #leastBusy(): SftpChannel | undefined {
+    for (let i = this.#channels.length - 1; i >= 0; i--) if (this.#channels[i]!.ended) this.#channels.splice(i, 1);
+    const least = this.#channels.reduce<SftpChannel | undefined>((best, each) => (best === undefined || each.users < best.users ? each : best), undefined);
+    if (least !== undefined && least.users > 0 && !this.#refused && this.#channels.length < this.#mostChannels) {
+      void this.#another().catch(() => {
+        this.#refused = true;
+      });
+    }
+    return least;
   }
 
   async #another(): Promise<SftpChannel> {

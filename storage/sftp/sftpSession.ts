@@ -6,13 +6,14 @@ import { TEMPORARY_FOLDER, encodeKey } from '../keyNames.ts';
 import { listTree } from '../listTree.ts';
 import { orAborted } from '../orAborted.ts';
 import type { SftpChannel } from './sftpChannel.ts';
-import type { SftpConnection } from './sftpConnection.ts';
+import type { SftpConnection, SftpLease } from './sftpConnection.ts';
 import { sftpFailure, type SftpAttempt } from './sftpFailure.ts';
 import { SftpFiles } from './sftpFiles.ts';
 import { parentOf, type SftpFolders } from './sftpFolders.ts';
-import type { SftpLease, SftpLink } from './sftpLink.ts';
+import type { SftpLink } from './sftpLink.ts';
 import { asideOf } from '../asideName.ts';
 import { replaceFile } from './sftpReplace.ts';
+import type { SftpRoot } from './sftpRoot.ts';
 import { hasStatus, sftpCodes } from './sftpStatus.ts';
 import { readAhead, sendBlocks } from './sftpTransfer.ts';
 import type { ByteRange, PutExpectation, StorageSession, StoredObject, UnfinishedObject } from '../storageDriver.ts';
@@ -21,6 +22,7 @@ import { beginningOf, isOf, temporaryName } from '../temporaryName.ts';
 /** What an open SFTP destination knows. The link is closed with the session. */
 export interface SftpSessionParts {
   readonly link: SftpLink;
+  readonly root: SftpRoot;
   readonly folders: SftpFolders;
   /** How to name the destination in messages. */
   readonly shown: string;
@@ -40,25 +42,20 @@ const DISCARD_MS = 5000;
 export class SftpSession implements StorageSession {
   readonly found: NonNullable<StorageSession['found']>;
   readonly #link: SftpLink;
+  readonly #root: SftpRoot;
   readonly #folders: SftpFolders;
   readonly #files: SftpFiles;
   readonly #shown: string;
   readonly #writer: string | undefined;
-  /** The file system below the root, per connection: a server that was started anew may count its disks anew. */
-  readonly #fileSystems = new WeakMap<SftpConnection, number>();
 
   constructor(parts: SftpSessionParts) {
     this.#link = parts.link;
+    this.#root = parts.root;
     this.#folders = parts.folders;
     this.#files = new SftpFiles(parts.folders);
     this.#shown = parts.shown;
     this.#writer = parts.writer;
     this.found = parts.found;
-  }
-
-  /** Tells which file system the root is on, as a connection sees it. */
-  recognise(connection: SftpConnection, fileSystem: number): void {
-    this.#fileSystems.set(connection, fileSystem);
   }
 
   async put(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, signal?: AbortSignal): Promise<void> {
@@ -92,12 +89,12 @@ export class SftpSession implements StorageSession {
   async *get(key: string, range?: ByteRange, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     const what = this.#what(key);
     const path = encodeKey(key);
-    using lease = await this.#lease(signal);
+    using lease = await this.#lease(signal, range?.length);
     const { channel, connection } = lease;
     try {
       const handle = await orAborted(this.#files.open(channel, path), signal);
       if (handle === undefined) {
-        await this.#assertRoot(channel, connection);
+        await this.#root.assert(channel, connection);
         throw new Failure('E_OBJECT_NOT_FOUND', `there is no ${what}`);
       }
       try {
@@ -120,7 +117,7 @@ export class SftpSession implements StorageSession {
     return await this.#using({ what: this.#what(key) }, signal, async (channel, _what, connection) => {
       const length = await this.#files.measure(channel, path);
       if (length !== undefined) return { length };
-      await this.#assertRoot(channel, connection);
+      await this.#root.assert(channel, connection);
       return undefined;
     });
   }
@@ -129,11 +126,11 @@ export class SftpSession implements StorageSession {
     using lease = await this.#lease(signal);
     const { channel, connection } = lease;
     try {
-      await orAborted(this.#assertRoot(channel, connection), signal);
+      await orAborted(this.#root.assert(channel, connection), signal);
       const measure = (path: string): Promise<number | undefined> => this.#files.measure(channel, path);
       yield* listTree({ children: (path) => orAborted(this.#files.children(channel, path), signal), measure }, prefix, signal);
       // A root that went away while it was listed looks like an empty one.
-      await orAborted(this.#assertRoot(channel, connection), signal);
+      await orAborted(this.#root.assert(channel, connection), signal);
     } catch (error) {
       throw await sftpFailure(error, { what: this.#shown }, this.#stateOf(channel));
     }
@@ -144,7 +141,7 @@ export class SftpSession implements StorageSession {
     await this.#using({ what: this.#what(key) }, signal, async (channel, _what, connection) => {
       for (const each of channel.offers.posixRename ? [path] : [asideOf(path), path]) {
         await channel.unlink(this.#folders.at(each)).catch(async (error: unknown) => {
-          if (await this.#files.isAbsence(channel, error, each)) return await this.#assertRoot(channel, connection);
+          if (await this.#files.isAbsence(channel, error, each)) return await this.#root.assert(channel, connection);
           // A folder is no object.
           if ((await this.#files.measureAt(channel, each)) !== undefined) throw error;
         });
@@ -155,7 +152,7 @@ export class SftpSession implements StorageSession {
 
   async space(signal?: AbortSignal): Promise<{ readonly freeBytes: number | undefined; readonly totalBytes: number | undefined }> {
     return await this.#using({ what: this.#shown }, signal, async (channel, _what, connection) => {
-      await this.#assertRoot(channel, connection);
+      await this.#root.assert(channel, connection);
       if (!channel.offers.statvfs) return { freeBytes: undefined, totalBytes: undefined };
       const { freeBytes, totalBytes } = await channel.statvfs(this.#folders.at(''));
       return { freeBytes, totalBytes };
@@ -164,7 +161,7 @@ export class SftpSession implements StorageSession {
 
   async *unfinished(signal?: AbortSignal): AsyncGenerator<UnfinishedObject> {
     yield* await this.#using({ what: `temporary objects of ${this.#shown}` }, signal, async (channel, _what, connection) => {
-      await this.#assertRoot(channel, connection);
+      await this.#root.assert(channel, connection);
       const entries = await this.#files.entries(channel, TEMPORARY_FOLDER);
       return entries.flatMap(({ filename: name, attrs }) => (attrs.isFile() ? [{ key: `${TEMPORARY_FOLDER}/${name}`, length: attrs.size, ...beginningOf(name) }] : []));
     });
@@ -207,9 +204,9 @@ export class SftpSession implements StorageSession {
     return channel.offers.statvfs && !channel.ended ? () => channel.statvfs(this.#folders.at('')) : undefined;
   }
 
-  async #lease(signal: AbortSignal | undefined): Promise<SftpLease> {
+  async #lease(signal: AbortSignal | undefined, bytes?: number): Promise<SftpLease> {
     signal?.throwIfAborted();
-    const pending = this.#link.lease();
+    const pending = this.#link.lease(bytes);
     return await orAborted(pending, signal).catch((error: unknown) => {
       // Who no longer waits does not use it either.
       pending.then((lease) => lease[Symbol.dispose](), () => {});
@@ -219,7 +216,7 @@ export class SftpSession implements StorageSession {
 
   /** Runs it on a channel; statuses become failures. */
   async #using<T>(attempt: SftpAttempt, signal: AbortSignal | undefined, work: (channel: SftpChannel, what: string, connection: SftpConnection) => Promise<T>, stopsItself = false): Promise<T> {
-    using lease = await this.#lease(signal);
+    using lease = await this.#lease(signal, attempt.bytes);
     const { channel, connection } = lease;
     try {
       const done = work(channel, attempt.what, connection);
@@ -229,28 +226,11 @@ export class SftpSession implements StorageSession {
     }
   }
 
-  /** @throws Failure E_DESTINATION_UNREACHABLE when the root is not the folder this session opened, as far as the server tells. */
-  async #assertRoot(channel: SftpChannel, connection: SftpConnection): Promise<void> {
-    const root = this.#folders.at('');
-    const [status, state] = await Promise.all([
-      channel.stat(root).catch((error: unknown) => {
-        if (hasStatus(error, sftpCodes.noSuchFile, sftpCodes.noSuchPath)) return undefined;
-        throw error;
-      }),
-      channel.offers.statvfs ? channel.statvfs(root).catch(() => undefined) : undefined,
-    ]);
-    if (status?.isDirectory() !== true) throw new Failure('E_DESTINATION_UNREACHABLE', `${this.#shown} is gone`, { hint: 'was its disk unmounted, or the folder removed? bring it back; a run goes on by itself' });
-    if (state === undefined) return;
-    const known = this.#fileSystems.get(connection);
-    if (known === undefined) this.recognise(connection, state.id);
-    else if (known !== state.id) throw new Failure('E_DESTINATION_UNREACHABLE', `${this.#shown} is not the folder it was when it was opened`, { hint: 'was its disk unmounted or replaced? mount it again; a run goes on by itself' });
-  }
-
   async #createTemporary(channel: SftpChannel, connection: SftpConnection, path: string): Promise<Buffer> {
     const create = (): Promise<Buffer> => channel.open(this.#folders.at(path), 'wx', FILE_MODE);
     return await create().catch(async (error: unknown) => {
       if (!hasStatus(error, sftpCodes.noSuchFile, sftpCodes.noSuchPath)) throw error;
-      await this.#assertRoot(channel, connection);
+      await this.#root.assert(channel, connection);
       await this.#folders.make(channel, TEMPORARY_FOLDER);
       return await create();
     });
@@ -264,7 +244,7 @@ export class SftpSession implements StorageSession {
       } catch (error) {
         if (!(await this.#files.isAbsence(channel, error, path)) || round >= ROUNDS) throw error;
         this.#folders.forget();
-        await this.#assertRoot(channel, connection);
+        await this.#root.assert(channel, connection);
         if ((await this.#files.measureAt(channel, temporary)) === undefined) {
           throw new Failure('E_DESTINATION_UNREACHABLE', `the temporary file of ${what} was removed while it was written`, { cause: error });
         }

@@ -84,6 +84,23 @@ test('a disk that is unmounted under a running write is said, and nothing goes i
   expect(await readdir(disk)).toEqual([]);
 });
 
+test('a second connection that would lead into the folder beneath an unmounted disk is not used', async () => {
+  const disk = await mountDisk('sftp');
+  await chown(disk, labUser?.uid ?? -1, labUser?.gid ?? -1);
+  await using proxy = await startFaultyProxy(lab.place('sftp').ports['port']!);
+  await using session = await openSftp(lab, 'sftp', { port: proxy.port, knownHosts: undefined, hostKey: await sftpFingerprint(lab.place('sftp')), path: 'disk' });
+  let second: unknown;
+  const first = putAnd(session, 'first', 4_200_000, async () => {
+    await run('umount', ['-l', disk]);
+    await chown(disk, labUser?.uid ?? process.getuid!(), labUser?.gid ?? process.getgid!());
+    second = await putSample(session, 'second', 4_200_000).catch((error: unknown) => error);
+  });
+  await expect(first).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
+  expect(proxy.connections).toBe(2);
+  expect(second).toMatchObject({ code: 'E_DESTINATION_UNREACHABLE', hint: expect.stringContaining('mount') });
+  expect(await readdir(disk)).toEqual([]);
+});
+
 test('rights that are lost in the middle are said, and what is there stays', async () => {
   await using session = await openSftp(lab, 'sftp', { path: 'rights' });
   await loseRights(session, join(sftpFiles(lab.place('sftp')).data, 'rights'));

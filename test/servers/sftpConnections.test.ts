@@ -1,0 +1,83 @@
+import { mkdtemp, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createLab, type Lab } from '../../lab/lab.ts';
+import { sftpFiles, sftpFingerprint } from '../../lab/sftpKeys.ts';
+import type { StorageSession } from '../../storage/storageDriver.ts';
+import { startFaultyProxy } from './faultyProxy.ts';
+import { putAnd } from './putAnd.ts';
+import { lengthsOf, openSftp, putSample, readLength } from './sftpPlace.ts';
+
+const LARGE = 6_000_000;
+let folder: string;
+let lab: Lab;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'mrs-backup-sftp-connections-'));
+  lab = await createLab({ stateFolder: folder, toolsFolder: process.env['MRS_BACKUP_TOOLS'] ?? new URL('../../.tools', import.meta.url).pathname });
+  await lab.up(['sftp', 'sftp-plain']);
+}, 60_000);
+
+afterAll(async () => {
+  await lab?.down(['sftp', 'sftp-plain']);
+  await rm(folder, { recursive: true, force: true });
+}, 60_000);
+
+async function open(port: number, changes: Record<string, unknown>, server: 'sftp' | 'sftp-plain' = 'sftp'): Promise<StorageSession> {
+  return await openSftp(lab, server, { port, knownHosts: undefined, hostKey: await sftpFingerprint(lab.place(server)), ...changes });
+}
+
+/** Three large objects, of which each is half sent before any goes on. */
+async function threeAtOnce(session: StorageSession): Promise<void> {
+  let begun = 0;
+  const all = Promise.withResolvers<void>();
+  await Promise.all(['a', 'b', 'c'].map((key) => putAnd(session, key, LARGE, async () => {
+    if (++begun === 3) all.resolve();
+    await all.promise;
+  })));
+}
+
+test.each([['sftp', ''], ['sftp-plain', '/']] as const)('large transfers at once go over several connections, as many as are configured; what is small, or alone, shares one (%s)', async (server, at) => {
+  await using proxy = await startFaultyProxy(lab.place(server).ports['port']!);
+  await using session = await open(proxy.port, { path: `${at}several` }, server);
+  await Promise.all(Array.from({ length: 20 }, (_, index) => putSample(session, `small/${index}`, 10_000)));
+  for (const key of ['x', 'y']) await putSample(session, key, LARGE);
+  expect(proxy.connections).toBe(1);
+  await threeAtOnce(session);
+  expect(proxy.connections).toBe(2);
+  await Promise.all(['a', 'b', 'c'].map(async (key) => expect(await readLength(session, key)).toBe(LARGE)));
+  expect(proxy.connections).toBe(2);
+  await using single = await open(proxy.port, { path: `${at}single`, connections: 1 }, server);
+  await threeAtOnce(single);
+  expect(proxy.connections).toBe(3);
+});
+
+test('where the server lets nobody in a second time, large transfers share the connection there is', async () => {
+  await using proxy = await startFaultyProxy(lab.place('sftp').ports['port']!);
+  await using session = await open(proxy.port, { path: 'once' });
+  await putSample(session, 'first');
+  const { authorizedKeys } = sftpFiles(lab.place('sftp'));
+  await rename(authorizedKeys, `${authorizedKeys}.away`);
+  try {
+    await threeAtOnce(session);
+    await threeAtOnce(session);
+  } finally {
+    await rename(`${authorizedKeys}.away`, authorizedKeys);
+  }
+  expect(proxy.connections).toBe(2);
+  expect(await lengthsOf(session)).toEqual({ first: 10, a: LARGE, b: LARGE, c: LARGE });
+});
+
+test('of several connections that are lost, each fails only what was under way on it, and the next requests find the server again', async () => {
+  await using proxy = await startFaultyProxy(lab.place('sftp').ports['port']!);
+  await using session = await open(proxy.port, { path: 'lost' });
+  proxy.resetAfter = 8_000_000;
+  const failed = { code: 'E_DESTINATION_UNREACHABLE' };
+  const outcomes = await Promise.allSettled(['a', 'b', 'c', 'd'].map((key) => putSample(session, key, LARGE)));
+  expect(outcomes.filter(({ status }) => status === 'rejected').length).toBeGreaterThanOrEqual(2);
+  for (const each of outcomes) if (each.status === 'rejected') expect(each.reason).toMatchObject(failed);
+  proxy.resetAfter = undefined;
+  await threeAtOnce(session);
+  expect(await readLength(session, 'c')).toBe(LARGE);
+});

@@ -1,5 +1,7 @@
 import type { SFTPWrapper } from 'ssh2';
 import type { Failure } from '../../contracts/failure.ts';
+import { freeReceivedPackets } from './freeReceivedPackets.ts';
+import { freeSentPackets } from './freeSentPackets.ts';
 import { SftpChannel } from './sftpChannel.ts';
 import type { DialledServer } from './sftpDial.ts';
 import { sftpConnectionFailure } from './sftpFailure.ts';
@@ -35,6 +37,7 @@ export class SftpConnection {
     this.#shown = options.shown;
     this.#mostChannels = options.channels;
     const { client, socket, sftp } = server;
+    freeSentPackets(client, socket);
     this.#channels.push(this.#channelOf(sftp));
     client.on('error', (error) => this.#end(sftpConnectionFailure(error, options.shown)));
     client.on('close', () => this.#end(this.#failureOf(new Error('the connection was closed'))));
@@ -116,6 +119,7 @@ export class SftpConnection {
   }
 
   #channelOf(wrapper: SFTPWrapper): SftpChannel {
+    freeReceivedPackets(wrapper);
     return new SftpChannel(wrapper, () => this.#gather(), (cause) => this.#failureOf(cause));
   }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { sftpFiles, sftpFingerprint } from '../../lab/sftpKeys.ts';
+import { sampleBody } from '../../storage/sampleBody.ts';
 import type { StorageSession } from '../../storage/storageDriver.ts';
 import { startFaultyProxy } from './faultyProxy.ts';
 import { putAnd } from './putAnd.ts';
@@ -80,4 +81,25 @@ test('of several connections that are lost, each fails only what was under way o
   proxy.resetAfter = undefined;
   await threeAtOnce(session);
   expect(await readLength(session, 'c')).toBe(LARGE);
+});
+
+test('what was made for sending and for taking in is given back at once, not left to the garbage collector', async () => {
+  await using session = await openSftp(lab, 'sftp', { path: 'memory' });
+  const sample = sampleBody(32 << 20, 'memory');
+  const { transfer } = ArrayBuffer.prototype;
+  let given = 0;
+  ArrayBuffer.prototype.transfer = function (this: ArrayBuffer, length?: number) {
+    given += this.byteLength;
+    return transfer.call(this, length);
+  };
+  try {
+    await session.put('large', sample.body(), sample);
+    // Nearly twice what was sent: the request, and the packets it goes in, but for small ones.
+    expect(given).toBeGreaterThan(56 << 20);
+    given = 0;
+    expect(await readLength(session, 'large')).toBe(32 << 20);
+    expect(given).toBeGreaterThan(28 << 20);
+  } finally {
+    ArrayBuffer.prototype.transfer = transfer;
+  }
 });

@@ -9,6 +9,8 @@ const UNDER_WAY_BYTES = 4 * 1024 * 1024;
 const UNDER_WAY_REQUESTS = 64;
 /** OpenSSH takes 255 KiB. */
 const REQUEST_BYTES = 255 * 1024;
+/** A large object goes onto the medium while more of it comes: at its end there is little to wait for. */
+const SYNCHRONIZED_BYTES = 64 * 1024 * 1024;
 
 /**
  * Writes blocks one after the other without waiting for each. Returns when all are sent: `written` settles when all are answered. Never throws
@@ -19,15 +21,19 @@ export async function sendBlocks(channel: SftpChannel, handle: Buffer, blocks: A
   const underWay: Promise<void>[] = [];
   const most = Math.max(1, Math.min(UNDER_WAY_REQUESTS, Math.floor(UNDER_WAY_BYTES / size)));
   let position = 0;
+  const goOn = async (answer: Promise<void>): Promise<void> => {
+    answer.catch(() => {});
+    underWay.push(answer);
+    if (underWay.length >= most) await orAborted(underWay.shift()!, signal);
+  };
   for await (const block of blocks) {
     for (let offset = 0; offset < block.length; offset += size) {
-      if (underWay.length >= most) await orAborted(underWay.shift()!, signal);
       // ssh2 copies what it sends: the block may be used again.
       const data = Buffer.from(block.buffer, block.byteOffset + offset, Math.min(size, block.length - offset));
-      const answer = channel.write(handle, data, position);
-      answer.catch(() => {});
-      underWay.push(answer);
+      const before = Math.floor(position / SYNCHRONIZED_BYTES);
+      await goOn(channel.write(handle, data, position));
       position += data.length;
+      if (channel.offers.fsync && Math.floor(position / SYNCHRONIZED_BYTES) > before) await goOn(channel.fsync(handle));
     }
   }
   const written = Promise.all(underWay).then(() => {});

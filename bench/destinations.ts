@@ -59,13 +59,15 @@ async function oneRound({ folder, toolsFolder, runs, subject, samples, say }: De
     fetch: async (to) => await subject.command(['set', 'extract', setId, 'localtree', '/', '--to', to, '--destination', task], folder),
   };
   const alone = (verb: string, at: string): string => `${quote(process.execPath)} --disable-warning=ExperimentalWarning ${quote(driverAlone)} ${verb} ${quote(at)} ${quote(JSON.stringify(destination.block(place, `${task}-alone`)))}`;
+  // As the product's commands start.
+  const compiled = { NODE_COMPILE_CACHE: join(toolsFolder, 'compile-cache') };
   const counted = async (line: string, env: NodeJS.ProcessEnv = {}): Promise<Cost & { readonly requests?: Readonly<Record<string, number>> }> => {
     const { stdout, ...cost } = await measure({ line, env, syncFolder: folder });
     const requests = /\{"requests":(\d+)\}\s*$/.exec(stdout)?.[1];
     return { ...cost, ...(requests === undefined || requests === '0' ? {} : { requests: { http: Number(requests) } }) };
   };
   const partyOf = (peer: ServedPeer): Party => ({ name: peer.name, store: () => counted(peer.store(corpus.folder, `${task}-${peer.name.replaceAll(' ', '-')}`), peer.env), fetch: (to) => counted(peer.fetch(`${task}-${peer.name.replaceAll(' ', '-')}`, to), peer.env) });
-  const parties: readonly Party[] = rotate([whole, { name: oursAlone, store: () => counted(alone('put', corpus.folder)), fetch: (to) => counted(alone('get', to)) }, ...destination.peers(toolsFolder, place).filter((peer) => peer.missing === undefined).map(partyOf)], round);
+  const parties: readonly Party[] = rotate([whole, { name: oursAlone, store: () => counted(alone('put', corpus.folder), compiled), fetch: (to) => counted(alone('get', to), compiled) }, ...destination.peers(toolsFolder, place).filter((peer) => peer.missing === undefined).map(partyOf)], round);
   const add = (step: string, who: string, { requests, ...cost }: Awaited<ReturnType<Party['store']>>): void => {
     const rate = corpus.name === 'small' ? `${(files / cost.seconds).toFixed(0)} files/s` : `${(bytes / (1 << 20) / cost.seconds).toFixed(0)} MiB/s`;
     const share = corpus.name === 'small' ? { of: files / 10_000, per: '10,000 files' } : { of: bytes / (1 << 30), per: 'GiB' };

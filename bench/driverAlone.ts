@@ -1,8 +1,10 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { createReadStream, createWriteStream, mkdirSync, readdirSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { createFramePool } from '../backupset/framePool.ts';
 import { createSecretReader } from '../config/secrets.ts';
 import { findDriver } from '../storage/drivers.ts';
 import { atOnce } from './atOnce.ts';
@@ -10,26 +12,37 @@ import { HttpRequests } from './httpRequests.ts';
 
 /**
  * A driver alone, in a process of its own, as peers copy: `driverAlone.ts put|get <folder> <block of the configuration as JSON>`. Every file an object; large ones are
- * read twice when they are stored, as their digest goes ahead of them.
+ * read twice when they are stored, as their digest goes ahead of them; it is made on threads, as the product makes those of files of this machine.
  */
 const [verb = '', folder = '', block = ''] = process.argv.slice(2);
 const largeBytes = 16 << 20;
 /** What is read at once. */
-const smallBytes = 1 << 20;
+const blockBytes = 1 << 20;
 const settings = JSON.parse(block) as { type: string };
 const driver = findDriver(settings.type);
 const requests = new HttpRequests();
+await using pool = createFramePool({ threads: availableParallelism() });
 await using session = await driver.open(driver.config.parse(settings) as never, { name: 'bench', readSecret: createSecretReader('/'), writer: 'bench' });
 
 async function put(path: string): Promise<void> {
-  const hash = createHash('sha256');
-  const { size: length } = statSync(path);
-  if (length <= smallBytes) {
+  if (statSync(path).size <= blockBytes) {
     const body = await readFile(path);
-    return await session.put(relative(folder, path), [body], { length, sha256: hash.update(body).digest('hex') });
+    return await session.put(relative(folder, path), [body], { length: body.length, sha256: hash('sha256', body) });
   }
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  await session.put(relative(folder, path), createReadStream(path, { highWaterMark: 1 << 20 }), { length, sha256: hash.digest('hex') });
+  const expected = await pool.digest(path);
+  // Who stores objects over HTTP keeps the blocks of a part until that is stored; the others are done with one when they ask for the next.
+  await session.put(relative(folder, path), settings.type === 'OBS' ? createReadStream(path, { highWaterMark: blockBytes }) : blocksOf(path), expected);
+}
+
+/** As a pack is: in memory that is used again. */
+async function* blocksOf(path: string): AsyncGenerator<Uint8Array> {
+  await using file = await open(path);
+  const memory = Buffer.allocUnsafe(blockBytes);
+  for (;;) {
+    const { bytesRead } = await file.read(memory, 0, memory.length, null);
+    if (bytesRead === 0) return;
+    yield memory.subarray(0, bytesRead);
+  }
 }
 
 async function get(key: string): Promise<void> {

@@ -2,8 +2,8 @@ import { statfsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-// What needs servers, or minutes.
-const withServers = ['test/lab/**/*.test.ts', 'test/servers/**/*.test.ts', 'test/journeys/**/*.test.ts', 'test/workflows/everyRefusal.test.ts'];
+// What needs servers, whole processes of ours, or minutes.
+const withServers = ['test/lab/**/*.test.ts', 'test/servers/**/*.test.ts', 'test/journeys/**/*.test.ts', 'test/workflows/everyRefusal.test.ts', 'test/setup/**/*.test.ts', 'test/cli/ownProcess.test.ts', 'test/cli/destinationCheck.test.ts'];
 
 /** What takes more than about a minute, the longest first, so that none is left alone at the end. What mostly waits is beside what mostly computes. */
 const longest = [
@@ -37,7 +37,7 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     projects: [
       // Processes are shared: nothing here keeps anything beside its own test, and loading the program anew for each file took as long as a fifth of the tests.
-      { test: { name: 'fast', pool: 'forks', isolate: false, env: inMemory === undefined ? {} : { TMPDIR: inMemory }, include: ['test/**/*.test.ts'], exclude: withServers, sequence: { groupOrder: 0 }, maxWorkers: 3, testTimeout: 60_000, hookTimeout: 60_000 } },
+      { test: { name: 'fast', pool: 'forks', isolate: false, env: inMemory === undefined ? {} : { TMPDIR: inMemory }, include: ['test/**/*.test.ts'], exclude: withServers, sequence: { groupOrder: 0 }, maxWorkers: 4, testTimeout: 60_000, hookTimeout: 60_000 } },
       // Real servers: few at a time, and patience with them. Half of it is waiting for deaths to be noticed, so more of them than processors. What passes only at the second try is shown (`retry x1`), and is a bug to look at.
       { test: { name: 'servers', pool: 'forks', include: withServers, sequence: { groupOrder: 1 }, maxWorkers: 4, testTimeout: 120_000, hookTimeout: 180_000, retry: 1 } },
     ],

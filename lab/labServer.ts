@@ -34,4 +34,6 @@ export interface LabServer {
   readonly isReady: (place: ServerPlace) => Promise<boolean>;
   /** Once it answers. Idempotent. */
   readonly afterStart?: (place: ServerPlace) => Promise<void>;
+  /** Once it has ended: removes what it left outside its folder. */
+  readonly afterStop?: (place: ServerPlace) => Promise<void>;
 }

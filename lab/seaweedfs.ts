@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { certificatesOf, makeCertificates } from './certificates.ts';
 import type { LabServer, ServerPlace } from './labServer.ts';
@@ -16,6 +16,7 @@ export const seaweedfs: LabServer = {
   startProcess,
   isReady: s3IsReady,
   afterStart: makeBucket,
+  afterStop: removeSockets,
 };
 
 async function prepare(place: ServerPlace): Promise<void> {
@@ -43,4 +44,10 @@ async function startProcess(place: ServerPlace): Promise<Awaited<ReturnType<type
   };
   const args = ['-logtostderr=true', 'server', ...Object.entries(options).map(([name, value]) => `-${name}=${value}`)];
   return await launch({ command: join(toolsFolder, 'seaweedfs', 'bin', 'weed'), args, folder, logFile: join(folder, 'weed.log'), env: { PATH: process.env['PATH'], HOME: folder } });
+}
+
+/** Its parts speak by sockets too, which are in a folder that no option chooses. */
+async function removeSockets({ ports }: ServerPlace): Promise<void> {
+  const sockets = { 'master-grpc': 'master', 'volume-grpc': 'volume', 'filer-grpc': 'filer', 'filer': 'filer', 's3-grpc': 'http', 's3': 'http' };
+  for (const [part, role] of Object.entries(sockets)) for (const port of [ports[role], ports[`${role}Grpc`], ports['grpc']]) await rm(`/tmp/seaweedfs-${part}-${port}.sock`, { force: true });
 }

@@ -55,6 +55,7 @@ export async function stop(server: LabServer, place: ServerPlace, signal?: NodeJ
     const record = records[role];
     if (record !== undefined) await endProcess(record, signal ?? server.stopSignal, 15_000);
   }
+  await server.afterStop?.(place);
   // After a kill the records stay: status then says dead, not stopped. Some servers are stopped in no other way; that is no kill.
   if (signal !== 'SIGKILL' && exists(place)) await writeRecords(place, {});
 }

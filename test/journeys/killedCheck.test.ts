@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -61,4 +61,11 @@ test.each([['local', 1], ['local', 4], ['local', 9], ['onsftp', 6], ['oncifs', 6
   await expect.poll(() => left(destination), { timeout: 60_000, interval: 250 }).toEqual([]);
   await expect.poll(() => checkGuards(config), { timeout: 60_000, interval: 250 }).toEqual([]);
   expect(await left(destination)).toEqual([]);
+});
+
+test('a check that dies between making a folder of a local destination and storing into it leaves none', { timeout: 60_000 }, async () => {
+  await mkdir(join(names['local']!(), '.conformance-1-aa', 'refused', 'deep'), { recursive: true });
+  const guard = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(root, 'client', 'checkGuardProgram.ts'), config, 'local', '.conformance-1-aa/', 'check-1-aa'], { stdio: 'ignore' });
+  await new Promise((resolve) => guard.once('exit', resolve));
+  expect(await left('local')).toEqual([]);
 });

@@ -165,13 +165,13 @@ async function planNamed(name: string): Promise<{ readonly planId: string; reado
   throw new Failure('E_USAGE', `${name} is not a plan file`, { hint: 'give a file that restoration plan --out wrote, or a plan id' });
 }
 
-/** The document at the destination, with its texts. */
 async function writePlan(file: string, plan: RestorationPlan): Promise<void> {
   await writeFile(file, `${JSON.stringify(plan, null, 2)}\n`).catch((cause: NodeJS.ErrnoException) => {
     throw new Failure('E_USAGE', `cannot write the plan into ${file} (${cause.code ?? cause.message})`, { hint: `it is kept at the destination as well: mrs-backup restoration approve ${plan.planId}`, cause });
   });
 }
 
+/** The document at the destination, with its texts. */
 async function planDocument(context: CommandContext, summary: RestorationSummary): Promise<RestorationPlan> {
   const [{ openRepositoryAt }, { readRestorationDocument }] = await Promise.all([import('../../openRepositoryAt.ts'), import('../../../backupset/restorationDocuments.ts')]);
   await using opened = await openRepositoryAt({ destination: summary.destination, config: () => context.config() });

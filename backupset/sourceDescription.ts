@@ -12,7 +12,7 @@ export interface SourceDescriptionBody {
   readonly version: string;
   readonly inventory: { readonly [name: string]: Json };
   readonly warnings: readonly string[];
-  /** Keys that the next increment reads again: open for writing at the point in time, or not to be read. */
+  /** Keys that were open for writing at the point in time: the next increment reads them again. */
   readonly openKeys: readonly string[];
   readonly handle: Handle;
   readonly selection: Json;

@@ -8,7 +8,6 @@ import type { SourceSession } from '../components/dataSource.ts';
 import { ReadBackPacks } from './readBackPacks.ts';
 import { copiedEntries, removedKeys } from './shardEntries.ts';
 import type { OpenDestination } from './openDestination.ts';
-import { unreadGap } from './unreadGap.ts';
 
 export interface IndexContext {
   readonly source: SourceSession;
@@ -30,7 +29,7 @@ export async function buildIndex(context: IndexContext): Promise<SourceSeal> {
   const { copy, plan, folder, destination, pool, signal } = context;
   // A full listing stands alone; the parent then only served to find content that is stored already.
   const incremental = plan.kind === 'incremental';
-  const { openKeys, ...description } = await context.source.describe(copy.handle, copy.ref.selection);
+  const description = await context.source.describe(copy.handle, copy.ref.selection);
   const stored = { packs: 0, bytes: 0 };
   // Every shard was checked: what its receipts name was read back.
   const readBack = new ReadBackPacks(destination.repository, pool, copy.run.runKey, copy.ref.source, copy.ref.instance, signal);
@@ -49,7 +48,7 @@ export async function buildIndex(context: IndexContext): Promise<SourceSeal> {
   await readBack.finish();
   const gaps = index.gaps === 0 ? [] : await gapLines(destination.repository, pool, index.table, [], signal);
   const written = await writeSourceDescription(destination.repository, { cluster: copy.ref.cluster, task: copy.task, setId: context.ref.setId }, copy.ref.source, copy.ref.instance, {
-    ...description, warnings: [...gaps, ...description.warnings], openKeys: [...new Set([...openKeys, ...unreadKeys(gaps)])], handle: copy.handle, selection: copy.ref.selection, incrementsSinceFull: plan.kind === 'full' ? 0 : (copy.parent?.incrementsSinceFull ?? 0) + 1,
+    ...description, warnings: [...gaps, ...description.warnings], handle: copy.handle, selection: copy.ref.selection, incrementsSinceFull: plan.kind === 'full' ? 0 : (copy.parent?.incrementsSinceFull ?? 0) + 1,
   });
   return {
     source: copy.ref.source, instance: copy.ref.instance, kind: plan.kind, ...(plan.fellBack === undefined ? {} : { fellBack: plan.fellBack }),
@@ -57,11 +56,6 @@ export async function buildIndex(context: IndexContext): Promise<SourceSeal> {
     table: index.table, root: index.root, entries: index.entries, files: index.files, directories: index.directories, symlinks: index.symlinks, gaps: index.gaps, bytes: index.bytes,
     storedBytes: stored.bytes, packsNew: stored.packs, description: written, warnings: [...forHistory(gaps), ...forHistory(description.warnings)],
   };
-}
-
-/** Keys of entries that the source could not give this time, out of what was said of them; no key has a colon where increments are made. */
-function unreadKeys(gaps: readonly string[]): string[] {
-  return gaps.flatMap((line) => (line.includes(`: ${unreadGap}`) ? [line.slice(0, line.indexOf(`: ${unreadGap}`))] : []));
 }
 
 /** The report in workflow history has room for a few; all are in the set. */

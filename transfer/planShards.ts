@@ -1,14 +1,12 @@
 import type { Change } from '../contracts/entry.ts';
 import type { CopyPlan, CopyTask } from '../contracts/activities.ts';
-import { compareKeys } from '../contracts/compareKeys.ts';
-import { isBelow } from '../contracts/isBelow.ts';
 import type { FramePool } from '../backupset/framePool.ts';
-import { packKey } from '../backupset/packKey.ts';
 import { readManifestOf } from '../backupset/readManifest.ts';
 import { readDescription } from '../backupset/sourceDescription.ts';
 import type { PlanReport, SourceSession } from '../components/dataSource.ts';
 import type { OpenDestination } from './openDestination.ts';
 import { shardBytes, shardEntries, type PlanLine, type PlanSummary } from './planLine.ts';
+import { withReadAgain } from './readAgain.ts';
 import { planKey, planSummaryKey } from './stagingKeys.ts';
 import { readValues, writeLines } from './stagedLines.ts';
 
@@ -31,10 +29,9 @@ export async function planShards(context: PlanContext): Promise<CopyPlan> {
   let report: PlanReport = { kind: 'full' };
   const since = copy.parent === null ? undefined : { handle: copy.parent.handle, openBefore: await openKeysOf(copy.parent.setId, context) };
   const changes = context.source.plan(copy.handle, copy.ref.selection, since, (told) => { report = told; }, signal);
-  const damaged = await damagedEntries(destinations);
   const writer = new ShardWriter(context);
   try {
-    for await (const change of damaged.length === 0 ? changes : withHealing(changes, damaged)) {
+    for await (const change of await withReadAgain(changes, destinations, signal)) {
       writer.add(change);
       if (writer.isBehind) await writer.store();
     }
@@ -49,7 +46,7 @@ export async function planShards(context: PlanContext): Promise<CopyPlan> {
   return asPlan(summary);
 }
 
-/** What the parent set says the next increment must read again: read where it lies, for lists of files do not go through a workflow's history. */
+/** Keys that were open for writing in the parent set: read where they lie, for lists of files do not go through a workflow's history. */
 async function openKeysOf(setId: string, { copy, destinations }: PlanContext): Promise<readonly string[]> {
   const { repository } = destinations[0]!;
   const manifest = await readManifestOf(repository, { cluster: copy.ref.cluster, task: copy.task, setId });
@@ -140,34 +137,4 @@ class ShardWriter {
     const { destinations, pool, folder, signal } = this.#context;
     for (const each of destinations) await writeLines(each.repository, pool, planKey(folder, shard), lines, signal);
   }
-}
-
-/** Adds to the changes every unchanged entry whose content lies in an object known to be bad, so that it is read from the source again. */
-async function* withHealing(changes: AsyncIterable<Change>, damaged: readonly Extract<Change, { op: 'put' }>[]): AsyncGenerator<Change> {
-  let next = 0;
-  let removed = '';
-  function* until(key: string | undefined): Generator<Change> {
-    for (; next < damaged.length && (key === undefined || compareKeys(damaged[next]!.entry.key, key) < 0); next++) {
-      if (removed === '' || !isBelow(damaged[next]!.entry.key, removed)) yield damaged[next]!;
-    }
-  }
-  for await (const change of changes) {
-    const key = change.op === 'put' ? change.entry.key : change.key;
-    yield* until(key);
-    if (change.op === 'remove') removed = change.key;
-    else if (damaged[next]?.entry.key === key) next += 1;
-    yield change;
-  }
-  yield* until(undefined);
-}
-
-async function damagedEntries(destinations: readonly OpenDestination[]): Promise<Extract<Change, { op: 'put' }>[]> {
-  const hit = new Map<string, Extract<Change, { op: 'put' }>>();
-  for (const { parent, bad } of destinations) {
-    if (parent === undefined || bad.size === 0) continue;
-    for await (const { pieces, ...entry } of parent.entries()) {
-      if (pieces?.some((piece) => bad.has(packKey(piece.pack)))) hit.set(entry.key, { op: 'put', entry });
-    }
-  }
-  return [...hit.values()].sort((a, b) => compareKeys(a.entry.key, b.entry.key));
 }

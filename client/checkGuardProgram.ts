@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -24,8 +23,5 @@ process.exit(0);
 /** Returns how much was there: objects, and temporary ones of the check's own. */
 async function remove(): Promise<number> {
   await using session = await openSession(config, destination, writer);
-  const removed = (await session.sweep(Infinity, undefined, prefix)).length + (await removeTree(session, prefix));
-  // A check that dies between making a folder and storing what goes into it leaves a folder that no listing shows.
-  if (session.localFile !== undefined) await rm(session.localFile(prefix.slice(0, -1)), { recursive: true, force: true });
-  return removed;
+  return (await removeTree(session, prefix)) + (await session.sweep(Infinity, undefined, prefix)).length;
 }

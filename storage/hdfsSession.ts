@@ -6,9 +6,10 @@ import { WebHdfsError } from '../protocols/webhdfs/webHdfsError.ts';
 import { checkedBody } from './checkedBody.ts';
 import { hdfsFailure, isNotFound } from './hdfsFailure.ts';
 import type { HdfsSessionParts } from './hdfsSessionParts.ts';
-import { TEMPORARY_FOLDER, encodeKey } from './keyNames.ts';
+import { TEMPORARY_FOLDER, encodeKey, encodePrefix } from './keyNames.ts';
 import { beginningOf, isOf, temporaryName } from './temporaryName.ts';
 import { listTree, type TreeChild } from './listTree.ts';
+import { removeEmptyFolders } from './removeEmptyFolders.ts';
 import type { ByteRange, PutExpectation, StorageSession, StoredObject, UnfinishedObject } from './storageDriver.ts';
 
 const FILE_MODE = '600';
@@ -108,15 +109,7 @@ export class HdfsSession implements StorageSession {
     const what = this.#what(key);
     await this.#assertRoot(signal);
     if ((await this.#file(path, what, signal)) !== undefined) await this.#io(what, () => this.#hdfs.delete(path, {}, signal));
-    for (let folder = parentOf(path); folder !== this.#parts.root; folder = parentOf(folder)) {
-      try {
-        await this.#hdfs.delete(folder, {}, signal);
-      } catch (error) {
-        if (isNotFound(error)) continue;
-        if (error instanceof WebHdfsError && /NotEmpty|non empty/i.test(`${error.exception} ${error.message}`)) break;
-        throw hdfsFailure(error, what);
-      }
-    }
+    for (let folder = parentOf(path); folder !== this.#parts.root && (await this.#removeFolder(folder, what, signal)); folder = parentOf(folder));
   }
 
   /** What the DataNodes have left, or the quota of the root if that is less, in bytes of objects: replicas are counted off. */
@@ -149,7 +142,7 @@ export class HdfsSession implements StorageSession {
     }
   }
 
-  async sweep(olderThanMs: number, signal?: AbortSignal): Promise<readonly string[]> {
+  async sweep(olderThanMs: number, signal?: AbortSignal, below?: string): Promise<readonly string[]> {
     const folder = this.#at(TEMPORARY_FOLDER);
     await this.#assertRoot(signal);
     const probe = `${folder}/now-${randomBytes(8).toString('hex')}`;
@@ -170,6 +163,7 @@ export class HdfsSession implements StorageSession {
       }
       for (const name of old) await this.#hdfs.delete(`${folder}/${name}`, {}, signal);
     });
+    if (below !== undefined) await removeEmptyFolders({ children: (path) => this.#children(path, signal), removeFolder: (path) => this.#removeFolder(this.#at(path), path, signal) }, encodePrefix(below));
     return old.map((name) => `${TEMPORARY_FOLDER}/${name}`);
   }
 
@@ -210,6 +204,17 @@ export class HdfsSession implements StorageSession {
       if (isNotFound(error)) return undefined;
       throw hdfsFailure(error, what);
     }
+  }
+
+  /** Removes a folder if it is empty. Returns whether it is gone. */
+  async #removeFolder(path: string, what: string, signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      await this.#hdfs.delete(path, {}, signal);
+    } catch (error) {
+      if (error instanceof WebHdfsError && /NotEmpty|non empty/i.test(`${error.exception} ${error.message}`)) return false;
+      if (!isNotFound(error)) throw hdfsFailure(error, what);
+    }
+    return true;
   }
 
   async *#children(path: string, signal: AbortSignal | undefined): AsyncGenerator<TreeChild> {

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ignoreExisting, syncFolder } from './posixCalls.ts';
+import { systemErrorName } from './posixFailure.ts';
 
 /** Like the files in them: nobody but the worker's user. */
 export const FOLDER_MODE = 0o700;
@@ -26,9 +27,22 @@ export class PosixFolders {
     this.#durable.add(folder);
   }
 
-  /** It was removed, or may have been. */
-  forget(folder: string): void {
+  /** Removes a folder of a removed object, and those above it, as far as they are empty. Throws what the operating system says. */
+  async prune(path: string): Promise<void> {
+    for (let folder = path; folder !== '.' && (await this.remove(folder)); folder = dirname(folder));
+  }
+
+  /** Removes a folder if it is empty. Returns whether it is gone. Throws what the operating system says. */
+  async remove(folder: string): Promise<boolean> {
     this.#durable.delete(folder);
+    try {
+      await fs.rmdir(this.#at(folder));
+    } catch (error) {
+      const name = systemErrorName(error);
+      if (name === 'ENOTEMPTY' || name === 'EEXIST' || name === 'ENOTDIR') return false;
+      if (name !== 'ENOENT') throw error;
+    }
+    return true;
   }
 
   /** Somebody removed one; which, is not known. */

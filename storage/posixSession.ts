@@ -4,12 +4,13 @@ import * as fs from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Failure } from '../contracts/failure.ts';
 import { checkedBody } from './checkedBody.ts';
-import { TEMPORARY_FOLDER, encodeKey } from './keyNames.ts';
+import { TEMPORARY_FOLDER, encodeKey, encodePrefix } from './keyNames.ts';
 import { beginningOf, isOf, temporaryName } from './temporaryName.ts';
 import { listTree, type TreeChild } from './listTree.ts';
 import { ignoreExisting, isAbsence, renameToNew, syncFolder, writeAll } from './posixCalls.ts';
 import { FOLDER_MODE, PosixFolders } from './posixFolders.ts';
 import { posixFailure, systemErrorName } from './posixFailure.ts';
+import { removeEmptyFolders } from './removeEmptyFolders.ts';
 import type { RootIdentity } from './rootIdentity.ts';
 import type { ByteRange, PutExpectation, StorageSession, StoredObject, UnfinishedObject } from './storageDriver.ts';
 
@@ -143,17 +144,7 @@ class PosixSession implements StorageSession {
     } catch (error) {
       if (!isAbsence(error)) throw posixFailure(error, what);
     }
-    for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) {
-      this.#folders.forget(folder);
-      try {
-        await fs.rmdir(this.#at(folder));
-      } catch (error) {
-        const name = systemErrorName(error);
-        if (name === 'ENOENT') continue;
-        if (name === 'ENOTEMPTY' || name === 'EEXIST' || name === 'ENOTDIR') break;
-        throw posixFailure(error, what);
-      }
-    }
+    await this.#io(what, () => this.#folders.prune(dirname(path)));
   }
 
   async space(signal?: AbortSignal): Promise<{ readonly freeBytes: number; readonly totalBytes: number }> {
@@ -174,7 +165,7 @@ class PosixSession implements StorageSession {
     }
   }
 
-  async sweep(olderThanMs: number, signal?: AbortSignal): Promise<readonly string[]> {
+  async sweep(olderThanMs: number, signal?: AbortSignal, below?: string): Promise<readonly string[]> {
     signal?.throwIfAborted();
     await this.#assertRoot();
     const what = `${this.#identity.shown}/${TEMPORARY_FOLDER}`;
@@ -203,6 +194,7 @@ class PosixSession implements StorageSession {
       await file.close();
       await fs.unlink(this.#at(probe)).catch(() => {});
     }
+    if (below !== undefined) await removeEmptyFolders({ children: (path) => this.#children(path), removeFolder: (path) => this.#io(what, () => this.#folders.remove(path)) }, encodePrefix(below));
     return swept;
   }
 

@@ -110,7 +110,8 @@ export interface StorageSession extends AsyncDisposable {
   unfinished(signal?: AbortSignal): AsyncIterable<UnfinishedObject>;
   /**
    * Removes temporary objects of writers that died: older than `olderThanMs`, or of the session's own `writer`. Returns their keys, at most 1,000 a call.
-   * @param below also those that would become objects below this folder, where only the medium knows of them, not yet whose they are
+   * @param below a folder that nobody uses any more: also what would become objects below it, where only the medium knows of them and not yet whose they
+   * are, and folders without an object, such as one leaves who dies between making a folder and storing into it
    */
   sweep(olderThanMs: number, signal?: AbortSignal, below?: string): Promise<readonly string[]>;
 }

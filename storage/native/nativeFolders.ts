@@ -62,16 +62,19 @@ export class NativeFolders {
 
   /** Removes a folder of a removed object, and those above it, as far as they are empty. */
   async prune(client: NativeClient, path: string): Promise<void> {
-    for (let folder = path; folder !== ''; folder = parentOf(folder)) {
-      this.#known.delete(folder);
-      try {
-        await client.rmdir(this.at(folder));
-      } catch (error) {
-        if (hasNativeCode(error, 'ENOENT', 'ESTALE')) continue;
-        if (hasNativeCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR')) return;
-        throw error;
-      }
+    for (let folder = path; folder !== '' && (await this.remove(client, folder)); folder = parentOf(folder));
+  }
+
+  /** Removes a folder if it is empty. Returns whether it is gone. */
+  async remove(client: NativeClient, path: string): Promise<boolean> {
+    this.#known.delete(path);
+    try {
+      await client.rmdir(this.at(path));
+    } catch (error) {
+      if (hasNativeCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR')) return false;
+      if (!hasNativeCode(error, 'ENOENT', 'ESTALE')) throw error;
     }
+    return true;
   }
 }
 

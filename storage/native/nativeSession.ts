@@ -2,9 +2,10 @@ import { hash, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../../contracts/failure.ts';
 import { checkedBody } from '../checkedBody.ts';
-import { TEMPORARY_FOLDER, encodeKey, type Naming } from '../keyNames.ts';
+import { TEMPORARY_FOLDER, encodeKey, encodePrefix, type Naming } from '../keyNames.ts';
 import { listTree, type TreeChild } from '../listTree.ts';
 import { orAborted } from '../orAborted.ts';
+import { removeEmptyFolders } from '../removeEmptyFolders.ts';
 import type { ByteRange, PutExpectation, StorageSession, StoredObject, UnfinishedObject } from '../storageDriver.ts';
 import { beginningOf, isOf, temporaryName } from '../temporaryName.ts';
 import type { NativeClient } from './nativeClient.ts';
@@ -114,9 +115,7 @@ export class NativeSession implements StorageSession {
     const { client } = lease;
     try {
       await orAborted(this.#assertRoot(client), signal);
-      const children = async (path: string): Promise<readonly TreeChild[]> => (await orAborted(this.#entries(client, path), signal)).filter(({ kind }) => kind !== 'other')
-        .map(({ name, kind, length }) => ({ name, isFolder: kind === 'folder', ...(length === undefined ? {} : { length }) }));
-      yield* listTree({ naming: this.#naming, children, measure: (path) => this.#measure(client, path) }, prefix, signal);
+      yield* listTree({ naming: this.#naming, children: (path) => orAborted(this.#children(client, path), signal), measure: (path) => this.#measure(client, path) }, prefix, signal);
       // A root that went away while it was listed looks like an empty one.
       await orAborted(this.#assertRoot(client), signal);
     } catch (error) {
@@ -153,7 +152,7 @@ export class NativeSession implements StorageSession {
     });
   }
 
-  async sweep(olderThanMs: number, signal?: AbortSignal): Promise<readonly string[]> {
+  async sweep(olderThanMs: number, signal?: AbortSignal, below?: string): Promise<readonly string[]> {
     return await this.#using(`temporary objects of ${this.#shown}`, signal, async (client) => {
       // Ages are measured by the clock that stamps the files: the server's.
       const probe = `${TEMPORARY_FOLDER}/now-${randomBytes(8).toString('hex')}`;
@@ -176,6 +175,7 @@ export class NativeSession implements StorageSession {
       } finally {
         await this.#discard(client, handle, probe);
       }
+      if (below !== undefined) await removeEmptyFolders({ children: (path) => this.#children(client, path), removeFolder: (path) => this.#folders.remove(client, path) }, encodePrefix(below, this.#naming));
       return swept;
     });
   }
@@ -246,6 +246,10 @@ export class NativeSession implements StorageSession {
 
   async #entries(client: NativeClient, path: string): Promise<readonly NativeEntry[]> {
     return (await client.readdir(this.#folders.at(path)).catch(ignoreAbsence)) ?? [];
+  }
+
+  async #children(client: NativeClient, path: string): Promise<readonly TreeChild[]> {
+    return (await this.#entries(client, path)).filter(({ kind }) => kind !== 'other').map(({ name, kind, length }) => ({ name, isFolder: kind === 'folder', ...(length === undefined ? {} : { length }) }));
   }
 
   async #createTemporary(client: NativeClient, path: string): Promise<number> {

@@ -73,17 +73,20 @@ export class SftpFolders {
 
   /** Removes a folder of a removed object, and those above it, as far as they are empty. */
   async prune(channel: SftpChannel, path: string): Promise<void> {
-    for (let folder = path; folder !== ''; folder = parentOf(folder)) {
-      this.#durable.delete(folder);
-      try {
-        await channel.rmdir(this.at(folder));
-      } catch (error) {
-        if (hasStatus(error, sftpCodes.noSuchFile, sftpCodes.noSuchPath)) continue;
-        // Not empty: in version 3 that is a failure like any other.
-        if (hasStatus(error, sftpCodes.failure, sftpCodes.notEmpty, sftpCodes.exists)) return;
-        throw error;
-      }
+    for (let folder = path; folder !== '' && (await this.remove(channel, folder)); folder = parentOf(folder));
+  }
+
+  /** Removes a folder if it is empty. Returns whether it is gone. */
+  async remove(channel: SftpChannel, path: string): Promise<boolean> {
+    this.#durable.delete(path);
+    try {
+      await channel.rmdir(this.at(path));
+    } catch (error) {
+      // Not empty: in version 3 that is a failure like any other.
+      if (hasStatus(error, sftpCodes.failure, sftpCodes.notEmpty, sftpCodes.exists)) return false;
+      if (!hasStatus(error, sftpCodes.noSuchFile, sftpCodes.noSuchPath)) throw error;
     }
+    return true;
   }
 }
 

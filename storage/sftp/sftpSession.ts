@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../../contracts/failure.ts';
 import { checkedBody } from '../checkedBody.ts';
-import { TEMPORARY_FOLDER, encodeKey } from '../keyNames.ts';
+import { TEMPORARY_FOLDER, encodeKey, encodePrefix } from '../keyNames.ts';
 import { listTree } from '../listTree.ts';
 import { orAborted } from '../orAborted.ts';
+import { removeEmptyFolders } from '../removeEmptyFolders.ts';
 import type { SftpChannel } from './sftpChannel.ts';
 import type { SftpConnection, SftpLease } from './sftpConnection.ts';
 import { sftpFailure, type SftpAttempt } from './sftpFailure.ts';
@@ -167,7 +168,7 @@ export class SftpSession implements StorageSession {
     });
   }
 
-  async sweep(olderThanMs: number, signal?: AbortSignal): Promise<readonly string[]> {
+  async sweep(olderThanMs: number, signal?: AbortSignal, below?: string): Promise<readonly string[]> {
     return await this.#using({ what: `temporary objects of ${this.#shown}`, bytes: 0 }, signal, async (channel, _what, connection) => {
       // Ages are measured by the clock that stamps the files: the server's.
       const probe = `${TEMPORARY_FOLDER}/now-${randomBytes(8).toString('hex')}`;
@@ -188,6 +189,7 @@ export class SftpSession implements StorageSession {
       } finally {
         await channel.unlink(this.#folders.at(probe)).catch(() => {});
       }
+      if (below !== undefined) await removeEmptyFolders({ children: (path) => this.#files.children(channel, path), removeFolder: (path) => this.#folders.remove(channel, path) }, encodePrefix(below));
       return swept;
     });
   }

@@ -63,9 +63,11 @@ test.each([['local', 1], ['local', 4], ['local', 9], ['onsftp', 6], ['oncifs', 6
   expect(await left(destination)).toEqual([]);
 });
 
-test('a check that dies between making a folder of a local destination and storing into it leaves none', { timeout: 60_000 }, async () => {
-  await mkdir(join(names['local']!(), '.conformance-1-aa', 'refused', 'deep'), { recursive: true });
-  const guard = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(root, 'client', 'checkGuardProgram.ts'), config, 'local', '.conformance-1-aa/', 'check-1-aa'], { stdio: 'ignore' });
+test.each(['local', 'onsftp', 'oncifs', 'onnfs'])('a check of %s that dies between making a folder and storing into it leaves none', { timeout: 60_000 }, async (destination) => {
+  // With a rest of a name that is cut, as long ones are.
+  await mkdir(join(names[destination]!(), '.conformance-1-aa', 'refused', 'deep'), { recursive: true });
+  await mkdir(join(names[destination]!(), '.conformance-1-aa', `${'n'.repeat(60)}%-`), { recursive: true });
+  const guard = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(root, 'client', 'checkGuardProgram.ts'), config, destination, '.conformance-1-aa/', 'check-1-aa'], { stdio: 'ignore' });
   await new Promise((resolve) => guard.once('exit', resolve));
-  expect(await left('local')).toEqual([]);
+  expect(await left(destination)).toEqual([]);
 });

@@ -4,7 +4,7 @@ import { openIndex } from '../backupset/readIndex.ts';
 import { shardBytes, shardEntries } from './planLine.ts';
 import type { RestoreContext } from './restoreContext.ts';
 import { planSummaryKey, restoreShardKey } from './stagingKeys.ts';
-import { readValues, writeLines } from './stagedLines.ts';
+import { readValues, StagedLines, writeLines } from './stagedLines.ts';
 
 /** Cuts the entries of a set that are to be restored into shards, directories apart from the rest. A plan that is whole is taken as it is. */
 export async function planRestoreShards(context: RestoreContext, table: { readonly digest: string; readonly length: number }): Promise<RestoreShards> {
@@ -32,7 +32,7 @@ class ShardList {
   readonly #context: RestoreContext;
   readonly #kind: 'directories' | 'files';
   #shards = 0;
-  #lines: string[] = [];
+  readonly #lines = new StagedLines();
   #lineBytes = 0;
 
   constructor(context: RestoreContext, kind: 'directories' | 'files') {
@@ -41,23 +41,22 @@ class ShardList {
   }
 
   async add(entry: IndexedEntry): Promise<void> {
-    if (this.#lines.length > 0 && (this.#lines.length >= shardEntries || this.#lineBytes + entry.length > shardBytes)) await this.#flush();
-    this.#lines.push(JSON.stringify(entry));
+    if (this.#lines.count > 0 && (this.#lines.count >= shardEntries || this.#lineBytes + entry.length > shardBytes)) await this.#flush();
+    this.#lines.add(JSON.stringify(entry));
     this.#lineBytes += entry.length;
     this.entries += 1;
     this.bytes += entry.length;
   }
 
   async finish(): Promise<number> {
-    if (this.#lines.length > 0) await this.#flush();
+    if (this.#lines.count > 0) await this.#flush();
     return this.#shards;
   }
 
   async #flush(): Promise<void> {
     const { repository, pool, folder, signal } = this.#context;
-    await writeLines(repository, pool, restoreShardKey(folder, this.#kind, this.#shards), this.#lines, signal);
+    await this.#lines.store([repository], pool, restoreShardKey(folder, this.#kind, this.#shards), signal);
     this.#shards += 1;
-    this.#lines = [];
     this.#lineBytes = 0;
   }
 }

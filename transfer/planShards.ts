@@ -8,7 +8,7 @@ import type { OpenDestination } from './openDestination.ts';
 import { shardBytes, shardEntries, type PlanLine, type PlanSummary } from './planLine.ts';
 import { withReadAgain } from './readAgain.ts';
 import { planKey, planSummaryKey } from './stagingKeys.ts';
-import { readValues, writeLines } from './stagedLines.ts';
+import { readValues, StagedLines, writeLines } from './stagedLines.ts';
 
 export interface PlanContext {
   readonly source: SourceSession;
@@ -58,12 +58,12 @@ function asPlan({ removed: _, ...plan }: PlanSummary): CopyPlan {
   return plan;
 }
 
-/** Cuts the changes into shards by entries and bytes. A line is kept as text: its entry is garbage at once, before the collector has moved it about. */
+/** Cuts the changes into shards by entries and bytes. */
 class ShardWriter {
-  #lines: string[] = [];
+  #lines = new StagedLines();
   #bytes = 0;
   /** Shards that are not stored yet. */
-  #full: string[][] = [];
+  #full: StagedLines[] = [];
   /** One is stored while the next is listed. */
   #storing: Promise<void> = Promise.resolve();
   readonly totals = { shards: 0, entries: 0, files: 0, bytes: 0, removed: 0 };
@@ -111,7 +111,7 @@ class ShardWriter {
   }
 
   async finish(): Promise<void> {
-    if (this.#lines.length > 0) this.#cut();
+    if (this.#lines.count > 0) this.#cut();
     await this.store();
     await this.#storing;
   }
@@ -122,19 +122,19 @@ class ShardWriter {
   }
 
   #push(line: PlanLine, bytes: number): void {
-    if (this.#lines.length > 0 && (this.#lines.length >= shardEntries || this.#bytes + bytes > shardBytes)) this.#cut();
-    this.#lines.push(JSON.stringify(line));
+    if (this.#lines.count > 0 && (this.#lines.count >= shardEntries || this.#bytes + bytes > shardBytes)) this.#cut();
+    this.#lines.add(JSON.stringify(line));
     this.#bytes += bytes;
   }
 
   #cut(): void {
     this.#full.push(this.#lines);
-    this.#lines = [];
+    this.#lines = new StagedLines();
     this.#bytes = 0;
   }
 
-  async #put(shard: number, lines: readonly string[]): Promise<void> {
+  async #put(shard: number, lines: StagedLines): Promise<void> {
     const { destinations, pool, folder, signal } = this.#context;
-    for (const each of destinations) await writeLines(each.repository, pool, planKey(folder, shard), lines, signal);
+    await lines.store(destinations.map((each) => each.repository), pool, planKey(folder, shard), signal);
   }
 }

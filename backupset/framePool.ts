@@ -36,7 +36,7 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** Of V8, for new objects of a thread: nearly nothing of them lives on, and what it could use it would keep. */
+/** Of V8, for new objects of a thread: nearly nothing of them lives on, and what it could use it would keep. In a worker a flag decides instead. */
 const threadYoungMiB = 3;
 
 /** One in work and one ready, so that a thread never waits for the main thread. */

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { activityInterceptor } from '../activities/activityInterceptor.ts';
 import { createActivities } from '../activities/createActivities.ts';
@@ -21,6 +22,8 @@ import { workflowBundle } from './workflowBundle.ts';
 /** Shards, and other activities, in work at once per cluster: each may hold two packs and some frames in memory. */
 const clusterSlots = 6;
 const workflowSlots = 10;
+/** Of V8, for new objects of each thread that a worker makes: nearly nothing of them lives on, and what it could use it would keep. Its main thread has what `up` gave it. */
+const threadSemiSpaceMiB = 1;
 
 /** What a worker is put together from. */
 export interface WorkerParts {
@@ -45,6 +48,8 @@ export async function runWorker(options: WorkerParts): Promise<never> {
   }
 
   Runtime.install({ logger: workerLog((line) => process.stderr.write(line)), shutdownSignals: ['SIGINT', 'SIGTERM'] });
+  // Where there is such a flag, V8 passes over what a thread is made with.
+  setFlagsFromString(`--max-semi-space-size=${threadSemiSpaceMiB}`);
   const threads = availableParallelism();
   await using pool = createFramePool({ threads });
   const held = new Map<string, Map<string, AsyncDisposable>>();

@@ -1,14 +1,17 @@
 import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { openSession } from '../../client/openRepositoryAt.ts';
+import { loadConfig } from '../../config/loadConfig.ts';
 import { cifsFiles } from '../../lab/cifsFiles.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { nfsFiles } from '../../lab/nfsFiles.ts';
 import { sftpFiles } from '../../lab/sftpKeys.ts';
+import { sampleBody } from '../../storage/sampleBody.ts';
 import { checkGuards } from '../servers/checkGuards.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -64,10 +67,16 @@ test.each([['local', 1], ['local', 4], ['local', 9], ['onsftp', 6], ['oncifs', 6
 });
 
 test.each(['local', 'onsftp', 'oncifs', 'onnfs'])('a check of %s that dies between making a folder and storing into it leaves none', { timeout: 60_000 }, async (destination) => {
-  // With a rest of a name that is cut, as long ones are.
-  await mkdir(join(names[destination]!(), '.conformance-1-aa', 'refused', 'deep'), { recursive: true });
-  await mkdir(join(names[destination]!(), '.conformance-1-aa', `${'n'.repeat(60)}%-`), { recursive: true });
-  const guard = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(root, 'client', 'checkGuardProgram.ts'), config, destination, '.conformance-1-aa/', 'check-1-aa'], { stdio: 'ignore' });
+  const prefix = '.conformance-1-aa/';
+  const sample = sampleBody(1, 'one');
+  {
+    // By the user who logs in there; one name is so long that its rest is in a folder of its own.
+    await using session = await openSession(await loadConfig({ file: config, env: process.env }), destination, 'check-1-aa');
+    for (const key of ['refused/deep/one', `${'n'.repeat(400)}`]) await session.put(prefix + key, sample.body(), sample);
+  }
+  for (const entry of await readdir(join(names[destination]!(), prefix), { withFileTypes: true, recursive: true })) if (entry.isFile()) await rm(join(entry.parentPath, entry.name));
+  expect(await left(destination)).toHaveLength(4);
+  const guard = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(root, 'client', 'checkGuardProgram.ts'), config, destination, prefix, 'check-1-aa'], { stdio: 'ignore' });
   await new Promise((resolve) => guard.once('exit', resolve));
   expect(await left(destination)).toEqual([]);
 });

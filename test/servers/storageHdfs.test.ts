@@ -85,6 +85,19 @@ test('an object of many blocks is compared by the checksum of HDFS and read by r
   expect(bytes).toBe(200_000);
 });
 
+test('a sweep below a folder that nobody uses any more takes folders without an object, and nothing else', async () => {
+  await using client = createWebHdfs({ urls: [url], user: 'root' });
+  await using session = await open('/swept');
+  await client.mkdirs('/swept/gone/deep/er');
+  await put(session, 'gone/kept/object');
+  await session.sweep(3_600_000, undefined, 'gone/');
+  expect(await client.statusOrUndefined('/swept/gone/deep')).toBeUndefined();
+  expect(await keysOf(session)).toEqual(['gone/kept/object']);
+  await session.remove('gone/kept/object');
+  await session.sweep(3_600_000, undefined, 'gone/');
+  expect(await client.statusOrUndefined('/swept/gone')).toBeUndefined();
+});
+
 describe('a destination that is not as it should be', () => {
   test('no folder above it, a file in its place, a user without rights', async () => {
     await using session = await open('/rights');

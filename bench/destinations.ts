@@ -58,7 +58,8 @@ async function oneRound({ folder, toolsFolder, runs, subject, samples, say }: De
     },
     fetch: async (to) => await subject.command(['set', 'extract', setId, 'localtree', '/', '--to', to, '--destination', task], folder),
   };
-  const alone = (verb: string, at: string): string => `${quote(process.execPath)} --disable-warning=ExperimentalWarning ${quote(driverAlone)} ${verb} ${quote(at)} ${quote(JSON.stringify(destination.block(place, `${task}-alone`)))}`;
+  const digests = join(folder, 'out', `digests-${corpus.name}.json`);
+  const alone = (verb: string, at: string): string => `${quote(process.execPath)} --disable-warning=ExperimentalWarning ${quote(driverAlone)} ${verb} ${quote(at)} ${quote(JSON.stringify(destination.block(place, `${task}-alone`)))} ${quote(digests)}`;
   // As the product's commands start.
   const compiled = { NODE_COMPILE_CACHE: join(toolsFolder, 'compile-cache') };
   const counted = async (line: string, env: NodeJS.ProcessEnv = {}): Promise<Cost & { readonly requests?: Readonly<Record<string, number>> }> => {
@@ -75,6 +76,7 @@ async function oneRound({ folder, toolsFolder, runs, subject, samples, say }: De
     samples.add('destinations', `${type}, ${corpus.name}`, step, who, { ...cost, notes: [rate, `${(cost.cpuSeconds / (bytes / (1 << 30))).toFixed(1)} CPU s/GiB`, ...perShare] });
     say(`${type} ${corpus.name} ${round + 1}/${runs} ${step.padEnd(6)} ${who.padEnd(26)} ${cost.seconds.toFixed(2)} s, ${rate}`);
   };
+  await measure({ line: alone('digest', corpus.folder), env: compiled });
   for (const party of parties) {
     await warm(corpus.folder);
     add('store', party.name, await party.store());

@@ -1,5 +1,4 @@
-import { hash } from 'node:crypto';
-import { createReadStream, createWriteStream, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { createReadStream, createWriteStream, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
@@ -11,27 +10,38 @@ import { atOnce } from './atOnce.ts';
 import { HttpRequests } from './httpRequests.ts';
 
 /**
- * A driver alone, in a process of its own, as peers copy: `driverAlone.ts put|get <folder> <block of the configuration as JSON>`. Every file an object; large ones are
- * read twice when they are stored, as their digest goes ahead of them; it is made on threads, as the product makes those of files of this machine.
+ * A driver alone, in a process of its own, as peers copy: `driverAlone.ts put|get <folder> <block of the configuration as JSON> <file of digests>`. Every file an object.
+ * `driverAlone.ts digest` with the same goes before: what an object's digest is, a driver is told, and holds the bytes against it.
  */
-const [verb = '', folder = '', block = ''] = process.argv.slice(2);
+const [verb = '', folder = '', block = '', digestsFile = ''] = process.argv.slice(2);
 const largeBytes = 16 << 20;
 /** What is read at once. */
 const blockBytes = 1 << 20;
+type Digests = Record<string, { readonly length: number; readonly sha256: string }>;
+
+if (verb === 'digest') {
+  await using pool = createFramePool({ threads: availableParallelism() });
+  const files = filesBelow(folder);
+  const digests: Digests = {};
+  await atOnce(2 * availableParallelism(), files, async (path) => { digests[relative(folder, path)] = await pool.digest(path); });
+  writeFileSync(digestsFile, JSON.stringify(digests));
+  process.exit(0);
+}
 const settings = JSON.parse(block) as { type: string };
 const driver = findDriver(settings.type);
 const requests = new HttpRequests();
-await using pool = createFramePool({ threads: availableParallelism() });
 await using session = await driver.open(driver.config.parse(settings) as never, { name: 'bench', readSecret: createSecretReader('/'), writer: 'bench' });
 
-async function put(path: string): Promise<void> {
-  if (statSync(path).size <= blockBytes) {
-    const body = await readFile(path);
-    return await session.put(relative(folder, path), [body], { length: body.length, sha256: hash('sha256', body) });
-  }
-  const expected = await pool.digest(path);
+function filesBelow(root: string): string[] {
+  return readdirSync(root, { withFileTypes: true, recursive: true }).filter((each) => each.isFile()).map((each) => join(each.parentPath, each.name));
+}
+
+async function put(path: string, digests: Digests): Promise<void> {
+  const key = relative(folder, path);
+  const expected = digests[key]!;
+  if (expected.length <= blockBytes) return await session.put(key, [await readFile(path)], expected);
   // Who stores objects over HTTP keeps the blocks of a part until that is stored; the others are done with one when they ask for the next.
-  await session.put(relative(folder, path), settings.type === 'OBS' ? createReadStream(path, { highWaterMark: blockBytes }) : blocksOf(path), expected);
+  await session.put(key, settings.type === 'OBS' ? createReadStream(path, { highWaterMark: blockBytes }) : blocksOf(path), expected);
 }
 
 /** As a pack is: in memory that is used again. */
@@ -52,8 +62,9 @@ async function get(key: string): Promise<void> {
 }
 
 if (verb === 'put') {
-  const files = readdirSync(folder, { withFileTypes: true, recursive: true }).filter((each) => each.isFile()).map((each) => join(each.parentPath, each.name));
-  await atOnce(files.some((path) => statSync(path).size > largeBytes) ? 2 : 32, files, put);
+  const files = filesBelow(folder);
+  const digests = JSON.parse(readFileSync(digestsFile, 'utf8')) as Digests;
+  await atOnce(files.some((path) => statSync(path).size > largeBytes) ? 2 : 32, files, (path) => put(path, digests));
 } else {
   const objects = await Array.fromAsync(session.list(''));
   await atOnce(objects.some(({ length }) => length > largeBytes) ? 4 : 32, objects.map(({ key }) => key), get);

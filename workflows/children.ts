@@ -11,13 +11,15 @@ export interface Children {
   tell(steering: Steering): Promise<void>;
 }
 
-export function childrenOf(): Children {
+/** @param changed called when there is another one */
+export function childrenOf(changed: () => void): Children {
   const known = new Map<string, RunProgress['children'][number]>();
   const working = new Set<string>();
   return {
     add(child) {
       known.set(child.workflowId, child);
       working.add(child.workflowId);
+      changed();
     },
     ended(workflowId) {
       working.delete(workflowId);

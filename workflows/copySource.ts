@@ -1,4 +1,4 @@
-import { ActivityFailure, ApplicationFailure, continueAsNew, defineQuery, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, continueAsNew, defineQuery, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { CopyPlan, CopyTask, ShardCopied, SourceSeal } from '../contracts/activities.ts';
 import type { Handle } from '../contracts/handle.ts';
 import { queries } from '../contracts/names.ts';
@@ -8,6 +8,7 @@ import { onCluster } from './onQueue.ts';
 import { slidingWindow } from './slidingWindow.ts';
 import { createSteer, obeySteering, steered, type Steer } from './steer.ts';
 import { createStoppedShards, type StoppedShards } from './stoppedShards.ts';
+import { tellProgress } from './tellProgress.ts';
 
 /** Argument of the child that copies one source instance. */
 export interface CopySourceInput {
@@ -51,19 +52,27 @@ export async function copySource(input: CopySourceInput): Promise<CopySourceResu
   let phase: SourceProgress['phase'] = 'plan';
   let stopped = createStoppedShards();
   obeySteering(steer);
-  setHandler(defineQuery<SourceProgress>(queries.sourceProgress), () => progressOf(input.copy, state, phase, stopped));
+  const progress = (): SourceProgress => progressOf(input.copy, state, phase, stopped);
+  const enter = (next: SourceProgress['phase']): void => {
+    phase = next;
+    tellProgress(progress());
+  };
+  setHandler(defineQuery<SourceProgress>(queries.sourceProgress), progress);
 
   for (;;) {
     const copy = { ...input.copy, handle: state.handle, attempt: state.attempt, destinations: remaining(input.copy.destinations, state) };
     try {
-      phase = 'plan';
+      enter('plan');
       state = state.plan === null ? { ...state, plan: await plan(copy, steer) } : state;
-      phase = 'copy';
       stopped = createStoppedShards();
-      state = await copyShards(copy, state as CopyState & { plan: CopyPlan }, steer, stopped, input, (now) => { state = now; });
-      phase = 'index';
+      enter('copy');
+      state = await copyShards(copy, state as CopyState & { plan: CopyPlan }, steer, stopped, input, (now) => {
+        state = now;
+        tellProgress(progress());
+      });
+      enter('index');
       const seals = await index(copy, state.plan as CopyPlan, steer);
-      phase = 'done';
+      enter('done');
       const { shards: _, ...done } = state.done;
       return { handle: state.handle, plan: state.plan as CopyPlan, done, seals, lost: state.lost, warnings: state.warnings };
     } catch (error) {
@@ -87,7 +96,6 @@ async function copyShards(copy: CopyTask, start: CopyState & { readonly plan: Co
     const result = await steered(steer, (limits) => stopped.during(shard, () => copyAndCheck(copy, shard, limits)));
     state = { ...state, done: add(state.done, result) };
     keep(state);
-    setCurrentDetails(`${state.done.shards} of ${start.plan.shards} shards, ${state.done.files} files, ${state.done.bytes} bytes`);
   }, enough);
   state = { ...state, nextShard: next };
   keep(state);

@@ -17,11 +17,11 @@ export async function holdInstance<W extends Workflow>(
       child = await start(workflowId);
     } catch (error) {
       if (!(error instanceof TemporalFailure && error.name === 'WorkflowExecutionAlreadyStartedError')) throw error;
-      story.waiting.set(workflowId, held.by);
+      story.waitsFor(workflowId, held.by);
       await sleep('5s', { summary: held.by });
       continue;
     }
-    story.waiting.delete(workflowId);
+    story.waitsFor(workflowId, undefined);
     story.children.add({ workflowId, source, instance });
     try {
       return await child.result();

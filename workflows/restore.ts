@@ -30,9 +30,9 @@ export async function restore(request: RestoreRequest): Promise<RestoreOutcome> 
   if (plan.refused !== undefined && request.approved) throw fail({ code: plan.refused.code, message: plan.refused.reason, hint: failures[plan.refused.code].hint });
 
   story.phase = 'approval';
-  story.waiting.set('approval', `approval of plan ${plan.planId} (digest ${plan.digest.slice(0, 12)})`);
+  story.waitsFor('approval', `approval of plan ${plan.planId} (digest ${plan.digest.slice(0, 12)})`);
   if (!(await condition(() => approval.given, approvalWait))) throw fail({ code: 'E_APPROVAL', message: `plan ${plan.planId} was not approved within ${approvalWait}`, hint: 'make a new plan' });
-  story.waiting.clear();
+  story.waitsFor('approval', undefined);
   await onCluster(request.toCluster, 'patient', 'restore').recordApproval(plan.destination, plan.planId, plan.digest);
   return await carryOut(run, request, plan, story);
 }
@@ -63,8 +63,8 @@ async function carryOut(run: RunRef, request: RestoreRequest, plan: RestorationS
     throw isCancellation(error) ? error : fail(story.failures[0]!);
   }
   setSearchAttributes({ BackupOutcome: outcome.outcome, BackupBytes: sumOf(outcome, 'bytes'), BackupFiles: sumOf(outcome, 'entries') });
-  setCurrentDetails(`**${outcome.outcome}**\n\n${outcome.sources.map((each) => `- ${each.source}@${each.fromInstance} → ${each.instance}: ${each.entries} entries, ${each.compared} compared, ${each.differences} differ`).join('\n')}`);
   story.phase = 'done';
+  setCurrentDetails(`**${outcome.outcome}**\n\n${outcome.sources.map((each) => `- ${each.source}@${each.fromInstance} → ${each.instance}: ${each.entries} entries, ${each.compared} compared, ${each.differences} differ`).join('\n')}`);
   await CancellationScope.nonCancellable(() => clean(run, request, plan, story));
   return { ...outcome, failures: story.failures };
 }

@@ -1,4 +1,4 @@
-import { continueAsNew, defineQuery, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import { continueAsNew, defineQuery, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { RestoreShardPhase, RestoreShards, RestoreTask } from '../contracts/activities.ts';
 import { queries } from '../contracts/names.ts';
 import type { RestoredSource } from '../contracts/restoration.ts';
@@ -6,6 +6,7 @@ import type { Limits, SourceProgress, Steering } from '../contracts/run.ts';
 import { onCluster } from './onQueue.ts';
 import { slidingWindow } from './slidingWindow.ts';
 import { createSteer, obeySteering, steered, type Steer } from './steer.ts';
+import { tellProgress } from './tellProgress.ts';
 
 /** Argument of the child that restores one source instance. */
 export interface RestoreSourceInput {
@@ -38,9 +39,13 @@ const mostNames = 100;
 export async function restoreSource(input: RestoreSourceInput): Promise<RestoredSource> {
   const steer = createSteer(input.steering);
   let state: RestoreState = input.soFar ?? { stage: 'plan', next: 0, shards: null, startedMs: Date.now(), entries: 0, bytes: 0, missing: 0, missingNames: [], compared: 0, differences: 0, differing: [] };
-  const keep = (next: RestoreState): void => { state = next; };
+  const progress = (): SourceProgress => progressOf(input.task, state);
+  const keep = (next: RestoreState): void => {
+    state = next;
+    tellProgress(progress());
+  };
   obeySteering(steer);
-  setHandler(defineQuery<SourceProgress>(queries.sourceProgress), () => progressOf(input.task, state));
+  setHandler(defineQuery<SourceProgress>(queries.sourceProgress), progress);
 
   const stages: readonly Stage[] = input.compareOnly ? ['plan', 'compareDirectories', 'compareFiles'] : ['plan', 'directories', 'files', 'finish', 'settle', 'compareDirectories', 'compareFiles'];
   for (const stage of stages.slice(Math.max(0, stages.indexOf(state.stage)))) {
@@ -77,7 +82,6 @@ async function performShards(stage: Stage, input: RestoreSourceInput, start: Res
     const add = await steered(steer, (limits) => performShard(stage, task, shard, limits));
     state = add(state);
     keep(state);
-    setCurrentDetails(`${stage}: ${state.entries} of ${shards.entries} entries, ${state.bytes} of ${shards.bytes} bytes`);
   }, () => workflowInfo().continueAsNewSuggested);
   keep({ ...state, next });
   if (next < count) await continueAsNew<typeof restoreSource>({ ...input, steering: steer.now, soFar: { ...state, next } });

@@ -12,6 +12,11 @@ afterAll(async () => { await lab?.close(); });
 
 const start = () => startBackup(lab);
 
+/** What the Temporal UI shows of a workflow. */
+async function detailsOf(workflowId: string): Promise<string> {
+  return (await lab.env.client.workflow.getHandle(workflowId).query<{ currentDetails: string }>('__temporal_workflow_metadata')).currentDetails;
+}
+
 describe('an operator of a backup', () => {
   it('cancels: handles are given back, nothing is sealed, staging is gone', async () => {
     const scripted = scriptedActivities({ copyShard: () => untilCancelled() });
@@ -35,8 +40,12 @@ describe('an operator of a backup', () => {
       expect(progress.steering.paused).toBe(true);
       paused = true;
       expect(((await handle.query(queries.progress)) as RunProgress).phase).toBe('copy');
+      const [child] = progress.children;
+      expect(await detailsOf(handle.workflowId)).toMatch(new RegExp(`^\\*\\*copy\\*\\*, paused \\S+\\n\\n- ${child!.source}@${child!.instance}: ${child!.workflowId}\\n`));
+      expect(await detailsOf(child!.workflowId)).toMatch(/^\*\*copy\*\* 0 of [1-9]\d* shards, 0 of [1-9]\d* files, 0 of [1-9]\d* bytes$/);
       await handle.executeUpdate(updates.resume);
       expect(((await handle.result()) as BackupOutcome).outcome).toBe('sealed');
+      expect(await detailsOf(handle.workflowId)).toMatch(/^\*\*sealed\*\* /);
     });
   });
 

@@ -1,10 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { Failure } from '../contracts/failure.ts';
 import { FileChecksum } from '../protocols/webhdfs/fileChecksum.ts';
 import type { HdfsStatus, WebHdfs } from '../protocols/webhdfs/webHdfs.ts';
 import { WebHdfsError } from '../protocols/webhdfs/webHdfsError.ts';
 import { checkedBody } from './checkedBody.ts';
 import { hdfsFailure, isNotFound } from './hdfsFailure.ts';
+import { compareWithSent } from './hdfsCompare.ts';
 import type { HdfsSessionParts } from './hdfsSessionParts.ts';
 import { TEMPORARY_FOLDER, encodeKey, encodePrefix } from './keyNames.ts';
 import { beginningOf, isOf, temporaryName } from './temporaryName.ts';
@@ -33,6 +34,15 @@ export class HdfsSession implements StorageSession {
   }
 
   async put(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, signal?: AbortSignal): Promise<void> {
+    await this.#store(key, body, expected, true, signal);
+  }
+
+  async create(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, signal?: AbortSignal): Promise<boolean> {
+    return await this.#store(key, body, expected, false, signal);
+  }
+
+  /** Returns whether it has its name: without `replace` only where nothing else had it. */
+  async #store(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, replace: boolean, signal: AbortSignal | undefined): Promise<boolean> {
     const path = this.#at(encodeKey(key));
     const what = this.#what(key);
     const { blockSize, bytesPerChecksum, replication } = this.#parts;
@@ -44,9 +54,11 @@ export class HdfsSession implements StorageSession {
       const checksum = blockSize % bytesPerChecksum === 0 ? new FileChecksum(blockSize, bytesPerChecksum) : undefined;
       const counted = tapped(checkedBody(body, expected, what, signal), (block) => checksum?.update(block));
       await this.#io(what, () => this.#hdfs.create(temporary, counted, { overwrite: true, length: expected.length, replication, blockSize, permission: FILE_MODE }, signal));
-      await this.#compare(temporary, expected, checksum?.digest(), what, signal);
-      await this.#publish(temporary, path, what, signal);
+      await this.#io(what, () => compareWithSent(this.#parts, temporary, expected, checksum?.digest(), what, signal));
+      const made = await this.#publish(temporary, path, what, replace, signal);
       await this.#assertRoot(signal);
+      if (!made) await this.#discard(temporary);
+      return made;
     } catch (error) {
       await this.#discard(temporary);
       throw signal?.aborted === true ? error : await this.#orFull(error, expected.length, what);
@@ -230,28 +242,6 @@ export class HdfsSession implements StorageSession {
   }
 
   /**
-   * Compares a temporary file with what was sent: by the checksum HDFS keeps where ours is of the same kind, else by reading it back
-   * (erasure coded, or another size of checksum chunks on the DataNodes).
-   */
-  async #compare(path: string, expected: PutExpectation, checksum: string | undefined, what: string, signal: AbortSignal | undefined): Promise<void> {
-    const differs = (how: string): Failure => new Failure('E_DESTINATION_UNREACHABLE', `HDFS holds ${how} of ${what}; nothing was stored`, { hint: 'a connection was cut or damaged on the way; it is written again' });
-    const status = await this.#io(what, () => this.#hdfs.status(path, signal));
-    if (status.length !== expected.length) throw differs(`${status.length} of ${expected.length} bytes`);
-    if (status.length === 0) return;
-    const stored = await this.#io(what, () => this.#hdfs.checksum(path, signal));
-    const comparable = checksum !== undefined && !status.ecBit && stored.algorithm.endsWith(`MD5-of-${this.#parts.bytesPerChecksum}CRC32C`) && status.blockSize === this.#parts.blockSize;
-    if (comparable) {
-      if (stored.hex !== checksum) throw differs('another checksum');
-      return;
-    }
-    const hash = createHash('sha256');
-    await this.#io(what, async () => {
-      for await (const chunk of this.#hdfs.open(path, 0, status.length, signal)) hash.update(chunk);
-    });
-    if (hash.digest('hex') !== expected.sha256) throw differs('other bytes');
-  }
-
-  /**
    * Removes a temporary file after a failure, without the signal: it is owed also after an abort. A DataNode whose client went away
    * may make the file only now, hence the second look. What cannot be removed is swept later.
    */
@@ -265,12 +255,13 @@ export class HdfsSession implements StorageSession {
     }
   }
 
-  async #publish(temporary: string, path: string, what: string, signal: AbortSignal | undefined): Promise<void> {
+  async #publish(temporary: string, path: string, what: string, replace: boolean, signal: AbortSignal | undefined): Promise<boolean> {
     for (let round = 1; ; round++) {
       try {
-        await this.#hdfs.rename(temporary, path, { overwrite: true }, signal);
-        return;
+        await this.#hdfs.rename(temporary, path, { overwrite: replace }, signal);
+        return true;
       } catch (error) {
+        if (!replace && error instanceof WebHdfsError && error.kind === 'exists') return false;
         if (!isNotFound(error) || round >= ROUNDS) throw hdfsFailure(error, what);
         if ((await this.#file(temporary, what, signal)) === undefined) {
           throw new Failure('E_DESTINATION_UNREACHABLE', `the temporary file of ${what} was removed while it was written`, { cause: error });

@@ -79,12 +79,8 @@ export function createFileCalls(call: Call, stallMs: number): FileCalls {
     },
 
     async rename(from, to, options = {}, signal) {
-      if (options.overwrite === true) {
-        // With options the server answers nothing and names what is wrong.
-        await call('PUT', 'RENAME', from, { destination: to, renameoptions: 'OVERWRITE' }, signal);
-        return;
-      }
-      await call('PUT', 'RENAME', from, { destination: to, renameoptions: 'NONE' }, signal);
+      // With options the server answers nothing and names what is wrong.
+      await call('PUT', 'RENAME', from, { destination: to, renameoptions: options.overwrite === true ? 'OVERWRITE' : 'NONE' }, signal);
     },
 
     async delete(path, options = {}, signal) {

@@ -48,6 +48,8 @@ export interface NativeFileSystem {
   stat(path: string): NativeStatus;
   /** Replaces an existing file, in one step where `offers.atomicReplace`. */
   rename(from: string, to: string): void;
+  /** Gives a file another name, that nothing has: else EEXIST. Absent where the library cannot. */
+  link?(path: string, other: string): void;
   unlink(path: string): void;
   /** A folder only its owner may enter. */
   mkdir(path: string): void;

@@ -10,7 +10,7 @@ export type NativeRequest =
   | { readonly call: 'pwrite'; readonly handle: number; readonly position: number; readonly at?: number; readonly length?: number }
   | { readonly call: 'fsync' | 'fstat' | 'close'; readonly handle: number }
   | { readonly call: 'stat' | 'unlink' | 'mkdir' | 'rmdir' | 'readdir' | 'syncFolder' | 'statvfs'; readonly path: string }
-  | { readonly call: 'rename'; readonly from: string; readonly to: string };
+  | { readonly call: 'rename' | 'link'; readonly from: string; readonly to: string };
 
 /** What `connect` is answered. */
 export interface NativeConnected {

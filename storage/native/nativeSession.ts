@@ -13,21 +13,11 @@ import { hasNativeCode, isNativeAbsence, nativeFailure } from './nativeFailure.t
 import type { NativeEntry } from './nativeFileSystem.ts';
 import { parentOf, type NativeFolders } from './nativeFolders.ts';
 import type { NativeLanes, NativeLease } from './nativeLanes.ts';
+import { linkFile } from './nativeLinkFile.ts';
+import type { NativeSessionParts } from './nativeSessionParts.ts';
 import { readAhead, sendBlocks } from './nativeTransfer.ts';
 
-/** What an open destination behind a client library knows. The child processes end with the session. */
-export interface NativeSessionParts {
-  readonly lanes: NativeLanes;
-  readonly folders: NativeFolders;
-  readonly naming: Naming;
-  /** Which folder the root was when it was opened, where the library tells. */
-  readonly identity: string | undefined;
-  /** How to name the destination in messages. */
-  readonly shown: string;
-  /** Whose temporary files are made. */
-  readonly writer: string | undefined;
-  readonly found: NonNullable<StorageSession['found']>;
-}
+type Publish = (client: NativeClient, from: string, to: string) => Promise<void>;
 
 const SWEPT_AT_ONCE = 1000;
 /** A concurrent `remove` may prune the folder we just made; each round means that somebody else made progress. */
@@ -56,6 +46,19 @@ export class NativeSession implements StorageSession {
   }
 
   async put(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, signal?: AbortSignal): Promise<void> {
+    await this.#store(key, body, expected, (client, from, to) => client.rename(from, to), signal);
+  }
+
+  async create(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, signal?: AbortSignal): Promise<boolean | undefined> {
+    let made: boolean | undefined;
+    await this.#store(key, body, expected, async (...names) => { made = await linkFile(...names); }, signal);
+    // The folder that was made for it.
+    if (made === undefined) await this.#using(this.#what(key), signal, (client) => this.#folders.prune(client, parentOf(encodeKey(key, this.#naming))));
+    return made;
+  }
+
+  /** @param publish gives the whole temporary file its name; both paths are as the library knows them */
+  async #store(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, publish: Publish, signal: AbortSignal | undefined): Promise<void> {
     const path = encodeKey(key, this.#naming);
     const temporary = `${TEMPORARY_FOLDER}/${temporaryName(this.#writer)}`;
     // Stopped by itself, as it has to clean up.
@@ -73,7 +76,7 @@ export class NativeSession implements StorageSession {
         const [{ length }, bytes] = await orAborted(answers, signal);
         if (length !== expected.length) throw new Failure('E_DESTINATION_UNREACHABLE', `the server kept ${length} of ${expected.length} bytes of ${what}; nothing was stored`);
         if (bytes !== undefined && hash('sha256', bytes) !== expected.sha256) throw new Failure('E_DESTINATION_UNREACHABLE', `${what} came back different from what was sent; nothing was stored`, { hint: 'something between here and the server damages data' });
-        await this.#publish(client, temporary, path, what);
+        await this.#publish(client, temporary, path, what, publish);
       } catch (error) {
         await this.#discard(client, handle, temporary);
         throw error;
@@ -263,12 +266,12 @@ export class NativeSession implements StorageSession {
     });
   }
 
-  async #publish(client: NativeClient, temporary: string, path: string, what: string): Promise<void> {
+  async #publish(client: NativeClient, temporary: string, path: string, what: string, publish: Publish): Promise<void> {
     const folder = parentOf(path);
     for (let round = 1; ; round++) {
       try {
         await this.#folders.make(client, folder);
-        await client.rename(this.#folders.at(temporary), this.#folders.at(path));
+        await publish(client, this.#folders.at(temporary), this.#folders.at(path));
         return await client.syncFolder(this.#folders.at(folder));
       } catch (error) {
         if (!hasNativeCode(error, 'ENOENT', 'ESTALE') || round >= ROUNDS) throw error;

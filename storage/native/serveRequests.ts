@@ -82,6 +82,10 @@ function serve(files: NativeFileSystem, request: Exclude<NativeRequest, { call: 
     case 'rename':
       files.rename(request.from, request.to);
       return answer({});
+    case 'link':
+      if (files.link === undefined) throw new NativeError('ENOSYS', 'this library gives a file no other name');
+      files.link(request.from, request.to);
+      return answer({});
     case 'readdir': {
       let page: NativeEntry[] = [];
       for (const entry of files.readdir(request.path)) {

@@ -32,6 +32,7 @@ export interface Libnfs {
   readonly nfs_free_nfsfh: ((handle: Pointer) => void) | undefined;
   nfs_lstat64(context: Pointer, path: string, status: BigUint64Array): number;
   nfs_rename(context: Pointer, from: string, to: string): number;
+  nfs_link(context: Pointer, path: string, other: string): number;
   nfs_unlink(context: Pointer, path: string): number;
   nfs_mkdir2(context: Pointer, path: string, mode: number): number;
   nfs_rmdir(context: Pointer, path: string): number;
@@ -55,7 +56,7 @@ const DECLARATIONS = [
   'void nfs_set_autoreconnect(void *, int)', 'void nfs_set_timeout(void *, int)', 'int nfs_mount(void *, const char *, const char *)', 'int nfs_umount(void *)', 'void nfs_destroy_context(void *)', 'const char *nfs_get_error(void *)',
   'void nfs_set_error(void *, const char *, ...)', 'uint64_t nfs_get_readmax(void *)', 'uint64_t nfs_get_writemax(void *)', 'int nfs_open2(void *, const char *, int, int, _Out_ void **)',
   'int nfs_pread(void *, void *, uint64_t, uint64_t, void *)', 'int nfs_pwrite(void *, void *, uint64_t, uint64_t, const void *)', 'int nfs_fsync(void *, void *)', 'int nfs_fstat64(void *, void *, void *)', 'int nfs_close(void *, void *)',
-  'int nfs_lstat64(void *, const char *, void *)', 'int nfs_rename(void *, const char *, const char *)', 'int nfs_unlink(void *, const char *)', 'int nfs_mkdir2(void *, const char *, int)', 'int nfs_rmdir(void *, const char *)',
+  'int nfs_lstat64(void *, const char *, void *)', 'int nfs_rename(void *, const char *, const char *)', 'int nfs_link(void *, const char *, const char *)', 'int nfs_unlink(void *, const char *)', 'int nfs_mkdir2(void *, const char *, int)', 'int nfs_rmdir(void *, const char *)',
   'int nfs_opendir(void *, const char *, _Out_ void **)', 'void *nfs_readdir(void *, void *)', 'void nfs_closedir(void *, void *)', 'int nfs_statvfs64(void *, const char *, void *)',
 ];
 

@@ -123,6 +123,10 @@ class NfsFileSystem implements NativeFileSystem {
     this.#check('renaming', this.#nfs.nfs_rename(this.#context, from, to));
   }
 
+  link(path: string, other: string): void {
+    this.#check('naming', this.#nfs.nfs_link(this.#context, path, other));
+  }
+
   unlink(path: string): void {
     this.#check('removing', this.#nfs.nfs_unlink(this.#context, path));
   }

@@ -30,7 +30,7 @@ export class SftpChannel {
   #ended: Failure | undefined;
   /** How many use it now. */
   users = 0;
-  readonly offers: { readonly posixRename: boolean; readonly fsync: boolean; readonly statvfs: boolean };
+  readonly offers: { readonly posixRename: boolean; readonly hardlink: boolean; readonly fsync: boolean; readonly statvfs: boolean };
   readonly readBytes: number;
   readonly writeBytes: number;
 
@@ -43,7 +43,7 @@ export class SftpChannel {
     this.#gather = gather;
     this.#lost = lost;
     const { _extensions: extensions, _maxReadLen: readBytes, _maxWriteLen: writeBytes } = sftp as unknown as Offered;
-    this.offers = { posixRename: extensions['posix-rename@openssh.com'] === '1', fsync: extensions['fsync@openssh.com'] === '1', statvfs: extensions['statvfs@openssh.com'] === '2' };
+    this.offers = { posixRename: extensions['posix-rename@openssh.com'] === '1', hardlink: extensions['hardlink@openssh.com'] === '1', fsync: extensions['fsync@openssh.com'] === '1', statvfs: extensions['statvfs@openssh.com'] === '2' };
     this.readBytes = readBytes;
     this.writeBytes = writeBytes;
     sftp.on('error', (error: unknown) => this.end(lost(error)));
@@ -72,6 +72,7 @@ export class SftpChannel {
   unlink = (path: string): Promise<void> => this.#ask((done) => this.#sftp.unlink(path, done));
   rename = (from: string, to: string): Promise<void> => this.#ask((done) => this.#sftp.rename(from, to, done));
   posixRename = (from: string, to: string): Promise<void> => this.#ask((done) => this.#sftp.ext_openssh_rename(from, to, done));
+  hardlink = (from: string, to: string): Promise<void> => this.#ask((done) => this.#sftp.ext_openssh_hardlink(from, to, done));
   mkdir = (path: string, mode: number): Promise<void> => this.#ask((done) => this.#sftp.mkdir(path, { mode }, done));
   rmdir = (path: string): Promise<void> => this.#ask((done) => this.#sftp.rmdir(path, done));
   opendir = (path: string): Promise<Buffer> => this.#ask((done) => this.#sftp.opendir(path, done));

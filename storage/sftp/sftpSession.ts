@@ -13,6 +13,7 @@ import { SftpFiles } from './sftpFiles.ts';
 import { parentOf, type SftpFolders } from './sftpFolders.ts';
 import type { SftpLink } from './sftpLink.ts';
 import { asideOf } from '../asideName.ts';
+import { linkFile } from './sftpLinkFile.ts';
 import { replaceFile } from './sftpReplace.ts';
 import type { SftpRoot } from './sftpRoot.ts';
 import { hasStatus, sftpCodes } from './sftpStatus.ts';
@@ -33,6 +34,8 @@ export interface SftpSessionParts {
 }
 
 const FILE_MODE = 0o600;
+type Publish = (channel: SftpChannel, from: string, to: string) => Promise<void>;
+
 const SWEPT_AT_ONCE = 1000;
 /** A concurrent `remove` may prune the folder we just made; each round means that somebody else made progress. */
 const ROUNDS = 20;
@@ -60,6 +63,19 @@ export class SftpSession implements StorageSession {
   }
 
   async put(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, signal?: AbortSignal): Promise<void> {
+    await this.#store(key, body, expected, replaceFile, signal);
+  }
+
+  async create(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, signal?: AbortSignal): Promise<boolean | undefined> {
+    let made: boolean | undefined;
+    await this.#store(key, body, expected, async (...names) => { made = await linkFile(...names); }, signal);
+    // The folder that was made for it.
+    if (made === undefined) await this.#using({ what: this.#what(key) }, signal, (channel) => this.#folders.prune(channel, parentOf(encodeKey(key))));
+    return made;
+  }
+
+  /** @param publish gives the whole temporary file its name; both paths are as the server knows them */
+  async #store(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, publish: Publish, signal: AbortSignal | undefined): Promise<void> {
     const path = encodeKey(key);
     const temporary = `${TEMPORARY_FOLDER}/${temporaryName(this.#writer)}`;
     const attempt = { what: this.#what(key), bytes: expected.length };
@@ -77,7 +93,7 @@ export class SftpSession implements StorageSession {
         const answers = Promise.all([channel.fstat(handle), written, channel.offers.fsync ? channel.fsync(handle) : undefined, channel.close(handle), folder]);
         const [{ size }] = await orAborted(answers, signal);
         if (size !== expected.length) throw new Failure('E_DESTINATION_UNREACHABLE', `the server kept ${size} of ${expected.length} bytes of ${what}; nothing was stored`);
-        await this.#publish(channel, connection, temporary, path, what);
+        await this.#publish(channel, connection, temporary, path, what, publish);
       } catch (error) {
         // Told before the space is given back.
         const told = await sftpFailure(error, { what, bytes: expected.length }, this.#stateOf(channel));
@@ -238,10 +254,10 @@ export class SftpSession implements StorageSession {
     });
   }
 
-  async #publish(channel: SftpChannel, connection: SftpConnection, temporary: string, path: string, what: string): Promise<void> {
+  async #publish(channel: SftpChannel, connection: SftpConnection, temporary: string, path: string, what: string, publish: Publish): Promise<void> {
     for (let round = 1; ; round++) {
       try {
-        await replaceFile(channel, this.#folders.at(temporary), this.#folders.at(path));
+        await publish(channel, this.#folders.at(temporary), this.#folders.at(path));
         return await this.#folders.sync(channel, parentOf(path));
       } catch (error) {
         if (!(await this.#files.isAbsence(channel, error, path)) || round >= ROUNDS) throw error;

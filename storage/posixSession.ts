@@ -63,8 +63,6 @@ class PosixSession implements StorageSession {
   async create(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, signal?: AbortSignal): Promise<boolean | undefined> {
     let made: boolean | undefined;
     await this.#store(key, body, expected, async (temporary, path) => { made = await renameToNew(temporary, path); }, signal);
-    // The folder that was made for it.
-    if (made === undefined) await this.#io(this.#what(key), () => this.#folders.prune(dirname(encodeKey(key))));
     return made;
   }
 

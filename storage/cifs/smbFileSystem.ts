@@ -33,7 +33,7 @@ const ROUNDS = 20;
  */
 export class SmbFileSystem implements NativeFileSystem {
   // Measured: with a share that synchronizes each write, smaller blocks halve the speed.
-  readonly offers: NativeOffers = { fsync: false, durableNames: false, atomicReplace: false, blockBytes: 4 * 1024 * 1024 };
+  readonly offers: NativeOffers = { fsync: false, durableNames: false, atomicReplace: false, link: false, blockBytes: 4 * 1024 * 1024 };
   readonly #calls: SmbCalls;
   readonly #context: unknown;
   readonly #share: string;

@@ -15,7 +15,7 @@ const LOST = new Set(['ESTALE', 'EHOSTDOWN', 'EHOSTUNREACH', 'ETIMEDOUT', 'ENOTC
 
 /** A mounted share, by the calls of the operating system, which may hang: so in a process of its own. Everything happens below the handle of the guard. */
 export class MountedFileSystem implements NativeFileSystem {
-  readonly offers: NativeOffers = { fsync: true, durableNames: true, atomicReplace: true, blockBytes: 1024 * 1024 };
+  readonly offers: NativeOffers = { fsync: true, durableNames: true, atomicReplace: true, link: false, blockBytes: 1024 * 1024 };
   readonly #guard: MountGuard;
   /** Looked at for whether it is still the same: then the mount is, too. */
   readonly #root: string;

@@ -27,7 +27,6 @@ export class NativeClient {
   close = (handle: number): Promise<void> => this.#ask({ call: 'close', handle });
   stat = (path: string): Promise<NativeStatus> => this.#ask({ call: 'stat', path });
   rename = (from: string, to: string): Promise<void> => this.#ask({ call: 'rename', from, to });
-  /** ENOSYS where the library cannot. */
   link = (from: string, to: string): Promise<void> => this.#ask({ call: 'link', from, to });
   unlink = (path: string): Promise<void> => this.#ask({ call: 'unlink', path });
   mkdir = (path: string): Promise<void> => this.#ask({ call: 'mkdir', path });

@@ -6,6 +6,8 @@ export interface NativeOffers {
   readonly durableNames: boolean;
   /** `rename` onto an existing file replaces it in one step. */
   readonly atomicReplace: boolean;
+  /** A file may have another name. */
+  readonly link: boolean;
   /** Most bytes that one `pread` or `pwrite` should be given. */
   readonly blockBytes: number;
 }
@@ -48,7 +50,7 @@ export interface NativeFileSystem {
   stat(path: string): NativeStatus;
   /** Replaces an existing file, in one step where `offers.atomicReplace`. */
   rename(from: string, to: string): void;
-  /** Gives a file another name, that nothing has: else EEXIST. Absent where the library cannot. */
+  /** Gives a file another name, that nothing has: else EEXIST. Only where `offers.link`. */
   link?(path: string, other: string): void;
   unlink(path: string): void;
   /** A folder only its owner may enter. */

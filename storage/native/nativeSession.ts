@@ -50,10 +50,9 @@ export class NativeSession implements StorageSession {
   }
 
   async create(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, signal?: AbortSignal): Promise<boolean | undefined> {
+    if (!(await this.#using(this.#what(key), signal, async ({ offers }) => offers.link))) return undefined;
     let made: boolean | undefined;
     await this.#store(key, body, expected, async (...names) => { made = await linkFile(...names); }, signal);
-    // The folder that was made for it.
-    if (made === undefined) await this.#using(this.#what(key), signal, (client) => this.#folders.prune(client, parentOf(encodeKey(key, this.#naming))));
     return made;
   }
 

@@ -67,7 +67,7 @@ class NfsFileSystem implements NativeFileSystem {
     this.#entryAt = entryAt;
     const blockBytes = Math.min(LARGEST_BLOCK, nfs.nfs_get_readmax(context), nfs.nfs_get_writemax(context));
     // COMMIT brings bytes onto the medium; what changes names is there before it is answered (RFC 1813, 4.8).
-    this.offers = { fsync: true, durableNames: true, atomicReplace: true, blockBytes };
+    this.offers = { fsync: true, durableNames: true, atomicReplace: true, link: true, blockBytes };
   }
 
   open(path: string, mode: NativeOpenMode): number {

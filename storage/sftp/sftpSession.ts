@@ -67,10 +67,9 @@ export class SftpSession implements StorageSession {
   }
 
   async create(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, signal?: AbortSignal): Promise<boolean | undefined> {
+    if (!(await this.#using({ what: this.#what(key) }, signal, async ({ offers }) => offers.hardlink))) return undefined;
     let made: boolean | undefined;
     await this.#store(key, body, expected, async (...names) => { made = await linkFile(...names); }, signal);
-    // The folder that was made for it.
-    if (made === undefined) await this.#using({ what: this.#what(key) }, signal, (channel) => this.#folders.prune(channel, parentOf(encodeKey(key))));
     return made;
   }
 

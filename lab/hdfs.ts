@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createWebHdfs } from '../protocols/webhdfs/createWebHdfs.ts';
@@ -40,9 +41,29 @@ async function prepare(place: ServerPlace, clusterId: string): Promise<void> {
   await writeFile(join(place.folder, 'conf', 'hadoop-metrics2.properties'), `*.periodMillis=${counterPeriodMs}\n`);
   await writeFile(join(place.folder, 'conf', 'log4j.properties'), 'log4j.rootLogger=WARN,console\nlog4j.appender.console=org.apache.log4j.ConsoleAppender\nlog4j.appender.console.target=System.err\nlog4j.appender.console.layout=org.apache.log4j.PatternLayout\nlog4j.appender.console.layout.ConversionPattern=%d{ISO8601} %p %c{2}: %m%n\n');
   // VERSION is the last file of a format: without it a broken-off one is done again (-force).
-  if (!existsSync(join(place.folder, 'name', 'current', 'VERSION'))) {
+  if (!existsSync(join(place.folder, 'name', 'current', 'VERSION'))) await format(place, clusterId);
+}
+
+/** An empty NameService. It is formatted once and kept beside Hadoop: a virtual machine less to be started for each of many labs. */
+async function format(place: ServerPlace, clusterId: string): Promise<void> {
+  const name = join(place.folder, 'name');
+  const kept = join(place.toolsFolder, 'hadoop', 'formatted', place.name);
+  if (!existsSync(kept)) {
     await runTool(hadoopJava(place, 'format', ['org.apache.hadoop.hdfs.server.namenode.NameNode', '-format', '-clusterId', clusterId, '-force', '-nonInteractive']));
+    return await copyWhole(name, kept);
   }
+  await rm(name, { recursive: true, force: true });
+  await copyWhole(kept, name);
+}
+
+/** What is under the new name is whole. Another lab may have been quicker. */
+async function copyWhole(from: string, to: string): Promise<void> {
+  const unfinished = `${to}.${randomUUID()}`;
+  await cp(from, unfinished, { recursive: true });
+  await rename(unfinished, to).catch(async (error: unknown) => {
+    await rm(unfinished, { recursive: true });
+    if (!existsSync(to)) throw error;
+  });
 }
 
 function settings({ folder, ports }: ServerPlace): Record<string, string> {

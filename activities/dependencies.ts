@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import type { SecretReader } from '../contracts/secretReader.ts';
 import type { StorageDriver } from '../storage/storageDriver.ts';
 import type { RateLimits } from '../transfer/rateLimit.ts';
+import type { KeptSessions } from './keptSessions.ts';
 
 /** What activities are made from; put together in worker/. */
 export interface ActivityDependencies {
@@ -12,6 +13,7 @@ export interface ActivityDependencies {
   readonly secrets: (config: Config) => SecretReader;
   readonly sources: readonly DataSource[];
   readonly drivers: readonly StorageDriver[];
+  readonly sessions: KeptSessions;
   readonly pool: FramePool;
   readonly rates: RateLimits;
   /** Frames encoded at once, per shard. */

@@ -12,7 +12,8 @@ async function openSessionOf(deps: ActivityDependencies, name: string, writer: s
   if (destination === undefined) throw new Failure('E_CONFIG', `the configuration has no destination ${name}`);
   const driver = deps.drivers.find((each) => each.type === destination.type);
   if (driver === undefined) throw new Failure('E_UNSUPPORTED', `the directory type ${destination.type} is not built`);
-  return named(await driver.open(destination.settings, { name, writer, mustExist, readSecret: deps.secrets(config) }), name);
+  const place = JSON.stringify([name, writer, destination.settings]);
+  return named(await deps.sessions.lend(place, () => driver.open(destination.settings, { name, writer, mustExist, readSecret: deps.secrets(config) })), name);
 }
 
 export interface OpenedRepository extends AsyncDisposable {

@@ -49,7 +49,7 @@ export function setActivities(deps: ActivityDependencies): SetActivities {
       await sealSet(opened.repository, { ...setOf(plan, destination.setId), runId: run.runId, recoveryPoint, productVersion: deps.version, partial, sources: seals.map(({ warnings: _, ...seal }) => seal) });
     }),
     async verifySet(destination, setId, level, of) {
-      await using opened = await openRepositoryOf(deps, destination);
+      await using opened = await openRepositoryOf(deps, destination, undefined, of?.runKey);
       const set = of === undefined ? await findSet(opened.repository, setId) : { cluster: of.cluster, task: of.task, setId };
       // At the end of a run: what the run added to what was verified before. Asked for by itself: everything.
       const vouched = of === undefined ? [] : await vouchedBefore(opened.repository, set, level);

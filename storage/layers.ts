@@ -138,6 +138,7 @@ export function readOnly(session: StorageSession): StorageSession {
 function passing(session: StorageSession): StorageSession {
   return {
     ...(session.found === undefined ? {} : { found: session.found }),
+    ...(session.reusable === undefined ? {} : { reusable: session.reusable }),
     put: (...args) => session.put(...args),
     get: (...args) => session.get(...args),
     stat: (...args) => session.stat(...args),

@@ -76,6 +76,8 @@ export interface StorageSession extends AsyncDisposable {
     /** How the medium is reached, where its type has several ways. Shown to the operator. */
     readonly way?: string;
   };
+  /** Making another one is dear (a log-in, a process), and holding it holds nothing of the operator's: a worker may leave it to the next step of a run. */
+  readonly reusable?: boolean;
   /**
    * Stores an object, replacing one of the same key. Atomic: a reader sees the old object, none, or the whole new one, never a part.
    * Durable on return where the capability says so. Creates what is needed above the key. Safe to repeat, also concurrently.

@@ -5,6 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { activityInterceptor } from '../activities/activityInterceptor.ts';
 import { createActivities } from '../activities/createActivities.ts';
+import { KeptSessions } from '../activities/keptSessions.ts';
 import { createFramePool } from '../backupset/framePool.ts';
 import type { DataSource } from '../components/dataSource.ts';
 import { configReader } from '../config/configReader.ts';
@@ -52,6 +53,7 @@ export async function runWorker(options: WorkerParts): Promise<never> {
   setFlagsFromString(`--max-semi-space-size=${threadSemiSpaceMiB}`);
   const threads = availableParallelism();
   await using pool = createFramePool({ threads });
+  const sessions = new KeptSessions();
   const held = new Map<string, Map<string, AsyncDisposable>>();
   const heldOf = (key: string): Map<string, AsyncDisposable> => {
     const found = held.get(key) ?? new Map<string, AsyncDisposable>();
@@ -61,7 +63,7 @@ export async function runWorker(options: WorkerParts): Promise<never> {
   const activities = createActivities({
     config: read,
     secrets: (from) => createSecretReader(from.folder),
-    sources, drivers, pool, rates: createRateLimits(), ahead: threads + 2, version: productVersion,
+    sources, drivers, sessions, pool, rates: createRateLimits(), ahead: threads + 2, version: productVersion,
     scratchFolder: join(stateFolder, 'scratch'),
     held: (cluster, instance) => heldOf(`${cluster}/${instance}`),
   });
@@ -89,6 +91,7 @@ export async function runWorker(options: WorkerParts): Promise<never> {
     await running;
   } finally {
     await connection.close();
+    await sessions[Symbol.asyncDispose]();
     for (const handles of held.values()) for (const handle of handles.values()) await handle[Symbol.asyncDispose]();
   }
   process.exit(0);

@@ -33,6 +33,7 @@ export async function openMountedSession(place: MountedPlace, context: Pick<Stor
     shown: `destination ${context.name} (${source} at ${mountPath}, ${place.path})`,
     way: `by the mount at ${mountPath} (${source})`,
     naming,
+    holdsPlace: true,
     explain: (error, what) => explain(error, what, place),
     connections,
     timeoutSeconds,

@@ -28,6 +28,7 @@ const DISCARD_MS = 5000;
 /** A folder of a file server behind a client library. Objects are written under a temporary name, synchronized where the library does that, and published by a rename. */
 export class NativeSession implements StorageSession {
   readonly found: NonNullable<StorageSession['found']>;
+  readonly reusable: boolean;
   readonly #lanes: NativeLanes;
   readonly #folders: NativeFolders;
   readonly #naming: Naming;
@@ -43,6 +44,7 @@ export class NativeSession implements StorageSession {
     this.#shown = parts.shown;
     this.#writer = parts.writer;
     this.found = parts.found;
+    this.reusable = parts.reusable;
   }
 
   async put(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, signal?: AbortSignal): Promise<void> {

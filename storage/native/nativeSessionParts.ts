@@ -15,4 +15,5 @@ export interface NativeSessionParts {
   /** Whose temporary files are made. */
   readonly writer: string | undefined;
   readonly found: NonNullable<StorageSession['found']>;
+  readonly reusable: boolean;
 }

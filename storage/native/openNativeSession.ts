@@ -27,6 +27,8 @@ export interface NativePlace {
   readonly way: string;
   readonly connections: number;
   readonly timeoutSeconds: number;
+  /** An open session keeps something of the operator's in use, such as a mount. */
+  readonly holdsPlace?: boolean;
   /** How the medium treats names. Default `exact`. */
   readonly naming?: Naming;
   /** What an error of connecting means there, where that is more than the error of a file. */
@@ -66,7 +68,7 @@ export async function openNativeSession(place: NativePlace, { writer, mustExist 
       if (!isNativeAbsence(error)) throw error;
     });
     const { fsync, durableNames } = client.offers;
-    return new NativeSession({ lanes, folders, naming: place.naming ?? 'exact', identity, shown, writer, found: { durable: fsync && durableNames, limits: place.limits ?? {}, way: place.way } });
+    return new NativeSession({ lanes, folders, naming: place.naming ?? 'exact', identity, shown, writer, reusable: place.holdsPlace !== true, found: { durable: fsync && durableNames, limits: place.limits ?? {}, way: place.way } });
   } catch (error) {
     await lanes[Symbol.asyncDispose]();
     throw nativeFailure(error, shown);

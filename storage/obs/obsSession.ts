@@ -14,6 +14,7 @@ import { watchedChunks } from './requestWatch.ts';
 
 /** A folder of a bucket. Objects appear whole or not at all by nature; what is left to do is to never send wrong or unfinished ones. */
 export class ObsSession implements StorageSession {
+  readonly reusable = true;
   readonly #place: ObsPlace;
   readonly #agents: ObsAgents;
   readonly #remove: (name: string, what: string) => Promise<void>;

@@ -45,6 +45,7 @@ const DISCARD_MS = 5000;
 /** A folder of an SFTP server. Objects are written under a temporary name, synchronized where the server does that, and published by a rename. */
 export class SftpSession implements StorageSession {
   readonly found: NonNullable<StorageSession['found']>;
+  readonly reusable = true;
   readonly #link: SftpLink;
   readonly #root: SftpRoot;
   readonly #folders: SftpFolders;

@@ -2,6 +2,7 @@ import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { KeptSessions } from '../../activities/keptSessions.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { sftpFiles, sftpFingerprint } from '../../lab/sftpKeys.ts';
 import { sampleBody } from '../../storage/sampleBody.ts';
@@ -52,6 +53,23 @@ test.each([['sftp', ''], ['sftp-plain', '/']] as const)('large transfers at once
   await using single = await open(proxy.port, { path: `${at}single`, connections: 1 }, server);
   await threeAtOnce(single);
   expect(proxy.connections).toBe(3);
+});
+
+test('steps of a run that follow one another share a connection; after a failure the next one makes its own', async () => {
+  await using proxy = await startFaultyProxy(lab.place('sftp').ports['port']!);
+  await using sessions = new KeptSessions();
+  const step = async (key: string): Promise<void> => {
+    await using session = await sessions.lend('vault', () => open(proxy.port, { path: 'steps' }));
+    await putSample(session, key);
+    expect((await session.stat(key))?.length).toBeGreaterThan(0);
+  };
+  for (const key of ['a', 'b', 'c']) await step(key);
+  expect(proxy.connections).toBe(1);
+  proxy.resetAfter = 1;
+  await expect(step('d')).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
+  proxy.resetAfter = undefined;
+  await step('e');
+  expect(proxy.connections).toBeGreaterThan(1);
 });
 
 test('where the server lets nobody in a second time, large transfers share the connection there is', async () => {

@@ -2,6 +2,7 @@ import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createActivities } from '../../activities/createActivities.ts';
+import { KeptSessions } from '../../activities/keptSessions.ts';
 import type { FramePool } from '../../backupset/framePool.ts';
 import { createRepository, openRepository } from '../../backupset/repository.ts';
 import type { DataSource } from '../../components/dataSource.ts';
@@ -39,7 +40,7 @@ export async function openRealWorld(pool: FramePool, like?: RealWorld): Promise<
   }
   const activities = createActivities({
     config: async () => configOf(folder), secrets: () => async () => { throw new Error('there are no secrets here'); },
-    sources: [memorySource(services)], drivers, pool, rates: createRateLimits(), ahead: 2, scratchFolder: join(folder, 'scratch'), held: () => new Map(), version: 'test',
+    sources: [memorySource(services)], drivers, sessions: new KeptSessions(), pool, rates: createRateLimits(), ahead: 2, scratchFolder: join(folder, 'scratch'), held: () => new Map(), version: 'test',
   });
   // Of one instance nobody vouches for what is stored, as it is after a medium that read back wrong: its shards are looked at.
   const copyShard: Activities['copyShard'] = async (copy, shard, limits) => {

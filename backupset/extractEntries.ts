@@ -66,8 +66,8 @@ export async function extractEntries(repository: Repository, pool: FramePool, op
   const results = orderedMap(batchesOf(entries), batchesAtOnce, async (batch): Promise<readonly { readonly entry: IndexedEntry; readonly failure?: Failure }[]> => {
     options.signal?.throwIfAborted();
     // Many small files, or one of some size where the packs are local files, are one job of a thread.
-    if (batch.every((each) => isPlainFile(each) && each.length <= (localFile === undefined ? batchBytes : mostInOneJob))) {
-      const stretches = localFile === undefined ? await fetchStretches(repository, batch.flatMap((each) => each.pieces ?? []), options.signal).catch(ofDamage) : [];
+    if (batch.every((each) => each.length <= (localFile === undefined ? batchBytes : mostInOneJob))) {
+      const stretches = localFile === undefined ? await fetchStretches(repository, batch.filter(hasContent).flatMap((each) => each.pieces ?? []), options.signal).catch(ofDamage) : [];
       if (stretches !== undefined) return await extractOnThread(repository, pool, root, batch, stretches, folders, options);
     }
     // Also where the batch lies scattered, or something of it is damaged: whose it is shows when its entries are read one by one.
@@ -106,11 +106,11 @@ function ofDamage(error: unknown): undefined {
   return undefined;
 }
 
-function isPlainFile(entry: IndexedEntry): boolean {
+function hasContent(entry: IndexedEntry): boolean {
   return entry.type === 'file' && entry.gap === undefined;
 }
 
-/** Entries in their order: directories by themselves, small files by the frames they share, some megabytes at a time. */
+/** Entries in their order, some megabytes at a time, cut where no frame is shared: what is fetched and opened for one batch is not needed for the next. */
 async function* batchesOf(entries: AsyncIterable<IndexedEntry>): AsyncGenerator<readonly IndexedEntry[]> {
   let batch: IndexedEntry[] = [];
   let bytes = 0;
@@ -118,7 +118,7 @@ async function* batchesOf(entries: AsyncIterable<IndexedEntry>): AsyncGenerator<
     const last = batch.at(-1);
     const sharesFrame = last?.pieces?.length === 1 && last.pieces[0]!.pack === entry.pieces?.[0]?.pack && last.pieces[0]!.frameOffset === entry.pieces[0]!.frameOffset;
     const isFull = bytes + entry.length > batchBytes || batch.length >= batchFiles;
-    if (last !== undefined && (isPlainFile(last) !== isPlainFile(entry) || (isFull && !sharesFrame))) {
+    if (last !== undefined && isFull && !sharesFrame) {
       yield batch;
       batch = [];
       bytes = 0;
@@ -143,6 +143,10 @@ async function extractOnThread(repository: Repository, pool: FramePool, root: st
   for (const entry of batch) {
     try {
       const path = safePath(root, entry.key);
+      if (!hasContent(entry)) {
+        await makeWithout(entry, path, folders);
+        continue;
+      }
       const pieces = entry.pieces ?? [];
       checkContiguous(pieces);
       await folders.make(dirname(path));
@@ -167,12 +171,7 @@ async function extractOnThread(repository: Repository, pool: FramePool, root: st
 
 async function extractOne(root: string, entry: IndexedEntry, folders: FolderMaker, options: ExtractOptions, content: () => AsyncIterable<Uint8Array>): Promise<void> {
   const path = safePath(root, entry.key);
-  if (entry.gap !== undefined) throw new Failure('E_GAPS', entry.gap);
-  if (entry.type === 'symlink') throw new Failure('E_UNSUPPORTED', 'symbolic links are not written to a local folder');
-  if (entry.type === 'directory') {
-    await folders.make(path);
-    return;
-  }
+  if (!hasContent(entry)) return await makeWithout(entry, path, folders);
   await folders.make(dirname(path));
   if (!options.overwrite && (await fs.lstat(path).catch(ignoreMissing)) !== undefined) throw new Failure('E_TARGET_EXISTS', `${path} exists already`);
   const partial = partialName(path);
@@ -196,6 +195,13 @@ async function extractOne(root: string, entry: IndexedEntry, folders: FolderMake
     if (name === 'EEXIST' || name === 'EISDIR' || name === 'ENOTEMPTY') throw new Failure('E_TARGET_EXISTS', `${path} exists already`, { cause: error });
     throw error;
   }
+}
+
+/** What needs no content: a directory. @throws Failure for anything else */
+async function makeWithout(entry: IndexedEntry, path: string, folders: FolderMaker): Promise<void> {
+  if (entry.gap !== undefined) throw new Failure('E_GAPS', entry.gap);
+  if (entry.type === 'symlink') throw new Failure('E_UNSUPPORTED', 'symbolic links are not written to a local folder');
+  await folders.make(path);
 }
 
 /** Of the system, without the NUL; a partial file beside needs some more. */

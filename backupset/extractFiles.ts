@@ -18,6 +18,8 @@ export interface FileToExtract {
   readonly modifiedAt: number | undefined;
 }
 
+const lookedAtBefore = 1 << 20;
+
 /** Writes files one after the other; each appears under its name when all of it was checked. Returns why some did not come out, by their place. */
 export function extractFiles(files: readonly FileToExtract[], stretches: readonly PackStretch[], overwrite: boolean, keys: FrameKeys | undefined, chunkBytes: number): { readonly item: number; readonly code: FailureCode; readonly message: string }[] {
   const packs = new OpenPacks(stretches, keys);
@@ -38,7 +40,8 @@ export function extractFiles(files: readonly FileToExtract[], stretches: readonl
 }
 
 function extract(file: FileToExtract, overwrite: boolean, packs: OpenPacks, chunkBytes: number): void {
-  if (!overwrite && fs.lstatSync(file.path, { throwIfNoEntry: false }) !== undefined) throw exists(file);
+  // Of small ones the link finds out: that costs less than looking.
+  if (!overwrite && file.length > lookedAtBefore && fs.lstatSync(file.path, { throwIfNoEntry: false }) !== undefined) throw exists(file);
   // Never through a link that somebody put there.
   const fd = fs.openSync(file.partial, fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_NOFOLLOW, 0o600);
   try {

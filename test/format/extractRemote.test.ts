@@ -8,6 +8,7 @@ import { createFramePool } from '../../backupset/framePool.ts';
 import { packKey } from '../../backupset/packKey.ts';
 import type { IndexedEntry } from '../../backupset/piece.ts';
 import { createLimiter, emptyCounts, metered, throttled } from '../../storage/layers.ts';
+import type { StorageSession } from '../../storage/storageDriver.ts';
 import { noise, openSample, rawKey, sealSample } from './sampleSet.ts';
 
 const pool = createFramePool({ threads: 2 });
@@ -56,6 +57,22 @@ describe.each([['plain', undefined], ['encrypted', rawKey]] as const)('extractin
     expect(result).toMatchObject({ files: 402, failedTotal: 0 });
     expect(result.gets).toBeLessThan(40);
     await expectWritten();
+  });
+
+  it('fetches nothing twice, however many folders the files lie in', async () => {
+    const folders = new Map<string, Uint8Array | undefined>(Array.from({ length: 60 }, (_, folder) => [[`/${folder}`, undefined] as const, ...Array.from({ length: 7 }, (_, i) => [`/${folder}/${i}`, noise(`${folder} ${i}`, 140)] as const)]).flat());
+    const inFolders = await sealSample(sample.repository, pool, 'B', folders);
+    const packs = new Set(inFolders.flatMap((each) => each.pieces ?? []).map(({ pack }) => pack));
+    const ranges: string[] = [];
+    const session = throttled(sample.session, createLimiter({ bytesPerSecond: undefined }));
+    const watched: StorageSession = { ...session, get: (name, range, signal) => {
+      if (name.startsWith('packs/')) ranges.push(`${name} ${range?.offset}+${range?.length}`);
+      return session.get(name, range, signal);
+    } };
+    expect(await extractEntries({ ...sample.repository, session: watched }, pool, { setId: 'B', source: 'hdfs', instance: 'hacluster', paths: [], to: out })).toMatchObject({ entries: 480, files: 420, failedTotal: 0 });
+    expect(new Set(ranges).size).toBe(ranges.length);
+    expect(ranges.length).toBeLessThanOrEqual(2 * packs.size);
+    expect(await readFile(join(out, '59', '6'))).toEqual(Buffer.from(noise('59 6', 140)));
   });
 
   it('fetches nothing at once of files that lie scattered: memory would grow with what lies around them', async () => {

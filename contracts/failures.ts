@@ -30,7 +30,7 @@ export const failures = {
   E_ENGINE_UNREACHABLE: { kind: 'engine', retryable: true, exitCode: 6, hint: 'start it with: mrs-backup up' },
 
   E_DESTINATION_UNREACHABLE: { kind: 'destination', retryable: true, exitCode: 6, hint: 'check that the server is up and reachable; a run goes on by itself when it is back' },
-  E_DESTINATION_FULL: { kind: 'destination', retryable: true, exitCode: 1, hint: 'make space at the destination; the run goes on by itself' },
+  E_DESTINATION_FULL: { kind: 'destination', retryable: true, exitCode: 1, hint: 'make space, or raise the quota, at the destination; the run goes on by itself' },
   E_DESTINATION_READ_ONLY: { kind: 'destination', retryable: true, exitCode: 1, hint: 'make the destination writable again; the run goes on by itself' },
   E_DESTINATION_DENIED: { kind: 'destination', retryable: false, exitCode: 4, hint: 'check the user, the credential and the rights on the path' },
   E_DESTINATION_PATH: { kind: 'destination', retryable: false, exitCode: 4, hint: 'check the path of the destination in the configuration' },

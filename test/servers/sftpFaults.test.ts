@@ -9,10 +9,11 @@ import { createLab, type Lab } from '../../lab/lab.ts';
 import { sftpFiles, sftpFingerprint } from '../../lab/sftpKeys.ts';
 import type { StorageSession } from '../../storage/storageDriver.ts';
 import { startFaultyProxy } from './faultyProxy.ts';
-import { fillDisk } from './fillDisk.ts';
+import { fillDisk, fillQuota } from './fillDisk.ts';
 import { loseRights } from './loseRights.ts';
 import { putAnd } from './putAnd.ts';
 import { putOverResets } from './putOverResets.ts';
+import { mountQuotaDisk } from './quotaDisk.ts';
 import { lengthsOf, openSftp, putSample, readLength } from './sftpPlace.ts';
 import { stopWaiting } from './stopWaiting.ts';
 
@@ -51,6 +52,14 @@ describe.each([['sftp', 'disk/vault'], ['sftp-plain', '/disk/vault']] as const)(
     const disk = await mountDisk(server);
     await using session = await openSftp(lab, server, { path });
     await fillDisk(session, join(disk, 'vault'), [4_000_000, 6_000_000]);
+  });
+
+  test('that has a quota, which is used up, is said as far as the server tells, and writing goes on when it is raised', async () => {
+    await using quota = await mountQuotaDisk(join(sftpFiles(lab.place(server)).data, 'quota'), labUser);
+    await using session = await openSftp(lab, server, { path: path.replace('disk', 'quota') });
+    // OpenSSH has one status for all that goes wrong, and the space it tells is that of the disk.
+    const told = server === 'sftp' ? { code: 'E_DESTINATION_UNREACHABLE', message: expect.stringMatching(/^the server says only “Failure”, although \d{9} bytes are free/), hint: expect.stringContaining('a quota of the user') } : { hint: expect.stringContaining('a quota') };
+    await fillQuota(session, quota, told);
   });
 
   test('that became read-only is said, as far as the server tells, and is still read', async () => {

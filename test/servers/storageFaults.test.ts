@@ -7,6 +7,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { localDir } from '../../storage/localDir.ts';
 import { sampleBody } from '../../storage/sampleBody.ts';
 import type { StorageSession } from '../../storage/storageDriver.ts';
+import { fillQuota } from './fillDisk.ts';
+import { mountQuotaDisk } from './quotaDisk.ts';
 
 // Real faults of a real file system: a small tmpfs of its own. Mounting needs root; without it these tests fail, they do not skip.
 const run = promisify(execFile);
@@ -47,6 +49,17 @@ test('a full file system is said, nothing half is left, and writing goes on when
   await session.remove('first');
   await put(session, 'second', 3_000_000);
   expect(await lengthsOf(session)).toEqual({ second: 3_000_000 });
+});
+
+test('a quota that is used up is said, however much space the disk has, and writing goes on when it is raised', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'mrs-backup-quota-'));
+  try {
+    await using quota = await mountQuotaDisk(join(folder, 'disk'));
+    await using session = await localDir.open({ type: 'LocalDir', path: join(quota.path, 'vault') }, { name: 'vault', readSecret: async () => '' });
+    await fillQuota(session, quota, { details: { errno: 'EDQUOT' } });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 test('a file system that became read-only is said, and is still read', async () => {

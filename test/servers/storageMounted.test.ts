@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createSecretReader } from '../../config/secrets.ts';
@@ -15,7 +15,9 @@ import { checkDestination, type ConformanceResult } from '../../storage/conforma
 import { openMountedSession, type MountedPlace } from '../../storage/mounted/openMountedSession.ts';
 import { nfs } from '../../storage/nfs.ts';
 import type { StorageContext, StorageSession } from '../../storage/storageDriver.ts';
+import { fillQuota } from './fillDisk.ts';
 import { putAnd } from './putAnd.ts';
+import { mountQuotaDisk } from './quotaDisk.ts';
 import { lengthsOf, putSample, readLength } from './sftpPlace.ts';
 
 // Real mounts, of other file systems: many a kernel has neither NFS nor CIFS. Which type must be mounted is a parameter that only the drivers fill
@@ -192,6 +194,12 @@ test('a full share is said, nothing half is left, and writing goes on when there
   await session.remove('first');
   await putSample(session, 'second', 6_000_000);
   expect(await lengthsOf(session)).toEqual({ second: 6_000_000 });
+});
+
+test('a quota of the share that is used up is said, however much space there is beside it, and writing goes on when it is raised', async () => {
+  await using quota = await mountQuotaDisk(join(dirname(share), 'quota'));
+  await using session = await open({ mountPath: quota.path, source: quota.source, fileSystemTypes: ['btrfs'] });
+  await fillQuota(session, quota, { details: { errno: 'EDQUOT' } });
 });
 
 test('a share that became read-only is said, and is still read', async () => {

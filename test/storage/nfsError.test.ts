@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { nfsError } from '../../storage/nfs/nfsError.ts';
 
-// What libnfs 4.0.0 says, as it was seen or as its source has it. A quota cannot be made where these tests run.
+// What libnfs 4.0.0 says, as it was seen or as its source has it.
 test.each([
   ['the status in the message', -2, 'stat call failed with "NFS: Lookup of /x failed with NFS3ERR_NOENT(-2)"', 'ENOENT', false],
   ['a quota, whose number is another error’s', -34, 'open call failed with "NFS: CREATE of /x failed with NFS3ERR_DQUOT(-34)"', 'EDQUOT', false],

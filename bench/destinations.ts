@@ -68,7 +68,7 @@ async function oneRound({ folder, toolsFolder, runs, subject, samples, say }: De
     return { ...cost, ...(requests === undefined || requests === '0' ? {} : { requests: { http: Number(requests) } }) };
   };
   const partyOf = (peer: ServedPeer): Party => ({ name: peer.name, store: () => counted(peer.store(corpus.folder, `${task}-${peer.name.replaceAll(' ', '-')}`), peer.env), fetch: (to) => counted(peer.fetch(`${task}-${peer.name.replaceAll(' ', '-')}`, to), peer.env) });
-  const parties: readonly Party[] = rotate([whole, { name: oursAlone, store: () => counted(alone('put', corpus.folder), compiled), fetch: (to) => counted(alone('get', to), compiled) }, ...destination.peers(toolsFolder, place).filter((peer) => peer.missing === undefined).map(partyOf)], round);
+  const parties: readonly Party[] = rotate([whole, { name: oursAlone, store: () => counted(alone('put', corpus.folder), compiled), fetch: (to) => counted(alone('get', to), compiled) }, ...destination.peers(toolsFolder, place).filter(({ missing, corpora }) => missing === undefined && (corpora?.includes(corpus.name) ?? true)).map(partyOf)], round);
   const add = (step: string, who: string, { requests, ...cost }: Awaited<ReturnType<Party['store']>>): void => {
     const rate = corpus.name === 'small' ? `${(files / cost.seconds).toFixed(0)} files/s` : `${(bytes / (1 << 20) / cost.seconds).toFixed(0)} MiB/s`;
     const share = corpus.name === 'small' ? { of: files / 10_000, per: '10,000 files' } : { of: bytes / (1 << 30), per: 'GiB' };

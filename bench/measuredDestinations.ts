@@ -1,7 +1,7 @@
 import type { ServerPlace } from '../lab/labServer.ts';
 import { cifsDestination, objectStore, sftpDestination } from '../lab/labConfig.ts';
 import { nfsDestination, nfsFiles } from '../lab/nfsFiles.ts';
-import { copyPeers } from './copyPeers.ts';
+import { nfsPeers } from './nfsPeers.ts';
 import { objectStorePeers } from './objectStorePeers.ts';
 import type { ServedPeer } from './servedPeer.ts';
 import { smbPeers } from './smbPeers.ts';
@@ -19,7 +19,7 @@ export interface MeasuredDestination {
 /** One line a destination. */
 export const measuredDestinations: readonly MeasuredDestination[] = [
   { type: 'SFTP', server: 'sftp', block: (place, path) => ({ ...sftpDestination(place), path }), peers: sftpPeers },
-  { type: 'NFS', server: 'nfs', block: (place, path) => nfsDestination(place, nfsFiles(place).data, path), peers: copyPeers((place) => nfsFiles(place).data) },
+  { type: 'NFS', server: 'nfs', block: (place, path) => nfsDestination(place, nfsFiles(place).data, path), peers: nfsPeers },
   { type: 'CIFS', server: 'cifs', block: (place, path) => ({ ...cifsDestination(place), path }), peers: smbPeers },
   { type: 'OBS', server: 's3-a', block: (place, path) => ({ ...objectStore(place), path }), peers: objectStorePeers },
 ];

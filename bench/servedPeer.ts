@@ -4,6 +4,8 @@ export interface ServedPeer {
   readonly version: string | undefined;
   /** Why it cannot be measured. */
   readonly missing?: string;
+  /** Names of the corpora that it is measured with; all of them by default. */
+  readonly corpora?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   /** `name`: of the folder, or the repository, on the server. */
   store(corpus: string, name: string): string;

@@ -14,7 +14,7 @@ const scripts = {
   'record-histories': (args) => ({ needs: [...clusters, 'java'], commands: [['test/replay/record.ts', ...args]] }),
   docs: (args) => ({ needs: [], commands: [['docs/write.ts', ...args]] }),
   durability: (args) => ({ needs: [...servers, 'java'], commands: [['durability/main.ts', ...args]] }),
-  bench: (args) => ({ needs: ['temporal', ...(wants(args, 'cluster') ? ['hadoop', 'java'] : []), ...(wants(args, 'destinations') ? ['openssh', 'nfs', 'samba', 'seaweedfs'] : [])], wishes: ['restic', 'rclone', ...(wants(args, 'pipeline') ? ['borg'] : []), ...(wants(args, 'cluster') ? ['distcp'] : [])], commands: [['bench/main.ts', ...args]] }),
+  bench: (args) => ({ needs: ['temporal', ...(wants(args, 'cluster') ? ['hadoop', 'java'] : []), ...(wants(args, 'destinations') ? ['openssh', 'nfs', 'samba', 'seaweedfs'] : [])], wishes: ['restic', 'rclone', ...(wants(args, 'destinations') ? ['nfsClient'] : []), ...(wants(args, 'pipeline') ? ['borg'] : []), ...(wants(args, 'cluster') ? ['distcp'] : [])], commands: [['bench/main.ts', ...args]] }),
   typecheck: (args) => ({ needs: [], commands: typeCheck.map((command) => [...command, ...args]) }),
 };
 

@@ -43,6 +43,7 @@ export const tools = {
   // What the bench compares with.
   restic: go('restic', 'github.com/restic/restic/cmd/restic@v0.18.1'),
   rclone: go('rclone', 'github.com/rclone/rclone@v1.76.0'),
+  nfsClient: apt('nfs-cp', 'libnfs-utils of the distribution, 1', ['nfs-cp'], ['libnfs-utils']),
   distcp: () => ({
     title: 'DistCp', version: 'hadoop-distcp 3.5.0', installer: 'mvn',
     command: (folder) => ['mvn', ['-q', '-B', 'dependency:copy', '-Dartifact=org.apache.hadoop:hadoop-distcp:3.5.0', `-DoutputDirectory=${folder}`]],
@@ -55,4 +56,4 @@ export const tools = {
 };
 
 /** Folder of a tool below the tools folder. */
-export const toolFolderNames = { node: 'node', temporal: 'temporal', testServer: 'temporal-test-server', postgres: 'postgres', openssh: 'openssh', nfs: 'nfs', samba: 'samba', sshfs: 'sshfs', btrfs: 'btrfs', paramiko: 'paramiko', hadoop: 'hadoop', seaweedfs: 'seaweedfs', s3proxy: 's3proxy', restic: 'restic', rclone: 'rclone', distcp: 'distcp', borg: 'borg' };
+export const toolFolderNames = { node: 'node', temporal: 'temporal', testServer: 'temporal-test-server', postgres: 'postgres', openssh: 'openssh', nfs: 'nfs', samba: 'samba', sshfs: 'sshfs', btrfs: 'btrfs', paramiko: 'paramiko', hadoop: 'hadoop', seaweedfs: 'seaweedfs', s3proxy: 's3proxy', restic: 'restic', rclone: 'rclone', distcp: 'distcp', nfsClient: 'nfs-client', borg: 'borg' };

@@ -1,4 +1,4 @@
-import { createRepository, openRepository, type Repository } from '../backupset/repository.ts';
+import { createRepository, openRepository, settleMs, type Repository } from '../backupset/repository.ts';
 import { repositoryKey } from '../config/repositoryKey.ts';
 import { Failure } from '../contracts/failure.ts';
 import { named } from '../storage/named.ts';
@@ -40,9 +40,6 @@ function isAway(error: unknown): error is Failure {
 function awayOf(error: Failure, name: string): Failure {
   return new Failure('E_DESTINATION_UNREACHABLE', `destination ${name} is not there any more: ${error.message}`, { hint: 'was it unmounted or moved? bring it back; the run goes on by itself', details: { ...error.details, destination: name }, cause: error });
 }
-
-/** Longer than any look at an empty destination and the writing of a header after it. */
-const settleMs = 2_000;
 
 /** Creates the repository where there is none. */
 export async function createRepositoryOf(deps: ActivityDependencies, name: string): Promise<OpenedRepository> {

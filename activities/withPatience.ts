@@ -17,7 +17,7 @@ export async function withPatience<T>(deps: ActivityDependencies, task: string, 
     const patienceMs = (await deps.config()).tasks[task]?.policy.patienceMs ?? Infinity;
     const waited = waitedMs(Context.current().info.attempt);
     if (waited < patienceMs) throw error;
-    throw new Failure(error.code, `${error.message}; given up after ${Math.round(waited / 1000)} s (policy.patience of the task)`, { hint: 'the next run brings this destination up to date', details: { ...error.details, givenUp: true }, cause: error });
+    throw new Failure(error.code, `${error.message}; given up after ${Math.round(waited / 1000)} s (policy.patience of the task)`, { hint: 'when it is back: mrs-backup set copy, or the next run, brings this destination up to date', details: { ...error.details, givenUp: true }, cause: error });
   }
 }
 

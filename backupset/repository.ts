@@ -44,6 +44,9 @@ function checkedHeader(header: Omit<Header, 'checksum'>): Header {
   return headerSchema.parse(withChecksum(header));
 }
 
+/** Longer than any look at an empty destination and the writing of a header after it. */
+export const settleMs = 2_000;
+
 /**
  * Opens the repository, and makes it first where there is none. `settleMs`: how long a maker waits before it looks what is there, so that of two
  * who find nothing at the same time both see the later one's; where the destination decides itself who makes it, nobody waits.

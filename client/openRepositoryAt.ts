@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { openRepository, openRepositoryKeyless, type Repository } from '../backupset/repository.ts';
+import { createRepository, openRepository, openRepositoryKeyless, settleMs, type Repository } from '../backupset/repository.ts';
 import type { Config, DestinationConfig, EncryptionConfig } from '../config/config.ts';
 import { repositoryKey } from '../config/repositoryKey.ts';
 import { createSecretReader } from '../config/secrets.ts';
@@ -24,20 +24,22 @@ export interface RepositoryLocation {
   readonly passphraseFile?: string | undefined;
   /** What is wanted needs no key: an encrypted repository for which none is given is opened all the same. */
   readonly keyless?: boolean | undefined;
+  /** Make the repository where there is none. */
+  readonly create?: boolean;
 }
 
 /** A set must be readable with nothing but its repository: a path needs no configuration. */
 export async function openRepositoryAt(location: RepositoryLocation): Promise<OpenRepository> {
-  const { destination, keyFile, passphraseFile, keyless = false } = location;
+  const { destination, keyFile, passphraseFile, keyless = false, create = false } = location;
   const given: EncryptionConfig | undefined =
     keyFile !== undefined ? { kind: 'key', reference: { file: resolve(keyFile) } } : passphraseFile !== undefined ? { kind: 'passphrase', reference: { file: resolve(passphraseFile) } } : undefined;
   if (isPath(destination)) {
     const path = resolve(destination);
-    return await open({ name: path, type: 'LocalDir', settings: { type: 'LocalDir', path, allowRootFileSystem: true }, encryption: given }, createSecretReader(process.cwd()), { keyless, mustExist: true });
+    return await open({ name: path, type: 'LocalDir', settings: { type: 'LocalDir', path, allowRootFileSystem: true }, encryption: given }, createSecretReader(process.cwd()), { keyless, create, mustExist: true });
   }
   const config = await location.config();
   const found = destinationOf(config, destination);
-  return await open(given === undefined ? found : { ...found, encryption: given }, createSecretReader(config.folder), { keyless });
+  return await open(given === undefined ? found : { ...found, encryption: given }, createSecretReader(config.folder), { keyless, create });
 }
 
 /**
@@ -61,11 +63,11 @@ function isPath(text: string): boolean {
 }
 
 /** `mustExist`: a folder that was named by hand is not made: it is a mistyped one, or its disk is not mounted. */
-async function open(destination: DestinationConfig, readSecret: SecretReader, { keyless, mustExist = false }: { readonly keyless: boolean; readonly mustExist?: boolean }): Promise<OpenRepository> {
+async function open(destination: DestinationConfig, readSecret: SecretReader, { keyless, create, mustExist = false }: { readonly keyless: boolean; readonly create: boolean; readonly mustExist?: boolean }): Promise<OpenRepository> {
   const key = await repositoryKey(destination.encryption, readSecret);
   const session = await findDriver(destination.type).open(destination.settings, { name: destination.name, readSecret, mustExist });
   try {
-    const repository = key === undefined && keyless ? await openRepositoryKeyless(session) : await openRepository(session, key);
+    const repository = create ? await createRepository(session, { settleMs, ...(key === undefined ? {} : { key }) }) : key === undefined && keyless ? await openRepositoryKeyless(session) : await openRepository(session, key);
     return { repository, destination: destination.name, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };
   } catch (error) {
     await session[Symbol.asyncDispose]();

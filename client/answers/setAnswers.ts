@@ -22,6 +22,10 @@ export const setAnswers = {
     document({ setId: text, level, runId: text, outcome: z.literal('running') }).describe('with --detach'),
   ]),
   'set extract': document({ setId: text, entries: count, files: count, bytes, failed: z.array(object({ key: text, reason: text })).max(100), failedTotal: count }),
+  'set copy': document({
+    setId: text, from: text, to: text, dryRun: z.boolean(), objects: count, bytes, copiedObjects: count, copiedBytes: bytes,
+    verified: object({ level, ok: z.boolean(), damage: count }).nullable(),
+  }),
   reap: document({
     dryRun: z.boolean(), found: z.array(leftover), removed: z.array(leftover),
     failed: z.array(object({ where: text, name: text.nullable(), code, message: text, hint: text })),

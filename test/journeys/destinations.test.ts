@@ -152,6 +152,23 @@ describe('one of several destinations', () => {
     expect(partial.destinations.map(({ name, state, failure }) => [name, state, failure?.code]).sort()).toEqual([['first', 'failed', 'E_DESTINATION_PATH'], ['second', 'sealed', undefined]]);
     expect(partial.sources[0]!.kind).toBe('incremental');
   });
+
+  it('that lacks a set gets it from another one, and what follows is an increment at both again', async () => {
+    const { sets } = await journey.product.json<{ sets: { setId: string }[] }>(['set', 'list', '--destination', 'second']);
+    const { setId } = sets.at(-1)!;
+    await journey.product.json(['set', 'show', setId, '--destination', 'first'], [2, 3, 4]);
+    const copy = ['set', 'copy', setId, '--from', 'second', '--to', 'first'];
+    const plan = await journey.product.json<{ objects: number; copiedObjects: number; copiedBytes: number }>([...copy, '--dry-run']);
+    expect(plan).toMatchObject({ dryRun: true, verified: null });
+    // The packs of the set before it are there.
+    expect(plan.copiedObjects).toBeLessThan(plan.objects);
+    expect(await journey.product.json(copy)).toMatchObject({ setId, from: 'second', to: 'first', copiedBytes: plan.copiedBytes, verified: { level: 'stored', ok: true, damage: 0 } });
+    expect(await journey.product.json(['set', 'verify', setId, '--destination', 'first', '--level', 'content'])).toMatchObject({ ok: true });
+    const next = await journey.product.json<RunAnswer>(['task', 'run', 'both']);
+    expect(next.outcome).toBe('sealed');
+    expect(next.sources[0]).toMatchObject({ kind: 'incremental' });
+    expect(next.sources[0]).not.toHaveProperty('fellBack');
+  });
 });
 
 describe('a repository', () => {

@@ -1,8 +1,9 @@
 import { Failure } from '../../../contracts/failure.ts';
 import type { VerificationLevel } from '../../../contracts/run.ts';
+import type { SetCopy } from '../../../backupset/copySet.ts';
 import type { CommandContext } from '../context.ts';
 import { ExitCode } from '../failure.ts';
-import { bytesText, pairsText } from '../format.ts';
+import { bytesText, durationText, pairsText } from '../format.ts';
 import { interruptible } from '../interruptible.ts';
 import { option } from '../option.ts';
 import type { Noun } from '../program.ts';
@@ -107,6 +108,31 @@ export const setCommands: Noun = {
           ...(result.failedTotal > 20 ? [`  and ${result.failedTotal - 20} more`] : []),
         ].join('\n'));
         if (result.failedTotal > 0) throw new ExitCode(3);
+      },
+    },
+    {
+      usage: 'copy <set>',
+      description: 'Bring a set to another destination, byte for byte, as after an outage; what is there already is not sent again; exit code 3 when something of it is damaged',
+      options: [
+        option('--to <name|folder>', 'a destination of the configuration, or the folder of a repository').makeOptionMandatory(),
+        option('--from <name|folder>', 'where the set comes from (else the first destination that is configured and has it)'),
+        option('--dry-run', 'only say what would be sent'),
+      ],
+      examples: ['set copy 20261124T010000Z-1a2b3c4d --to vault', 'set copy 20261124T010000Z-1a2b3c4d --from vault --to offsite --dry-run --output json'],
+      async action(context, [setId = ''], options) {
+        const { from, to, dryRun = false } = options as { from?: string; to: string; dryRun?: boolean };
+        const { copySetTo } = await import('../../copySetTo.ts');
+        const begunMs = Date.now();
+        let saidMs = begunMs;
+        const onProgress = (done: SetCopy, total: SetCopy): void => {
+          if (Date.now() - saidMs < 5_000) return;
+          saidMs = Date.now();
+          const restSeconds = (((saidMs - begunMs) / 1000) * (total.bytes - done.bytes)) / Math.max(1, done.bytes);
+          context.say(`${done.objects} of ${total.objects} objects, ${bytesText(done.bytes)} of ${bytesText(total.bytes)}, ETA ${durationText(restSeconds)}`);
+        };
+        const result = await interruptible((signal) => copySetTo({ config: () => context.config(), setId, from, to, dryRun, signal, onProgress }), 'what was copied so far stays, and is no set yet; start it again and it goes on');
+        await context.output.result(result, () => `${setId}: ${dryRun ? 'would send' : 'sent'} ${result.copiedObjects} of ${result.objects} objects, ${bytesText(result.copiedBytes)} of ${bytesText(result.bytes)}, from ${result.from} to ${result.to}${result.verified === null ? '' : result.verified.ok ? `; sealed, verified (${result.verified.level})` : `; damaged there, ${result.verified.damage} objects`}`);
+        if (result.verified?.ok === false) throw new ExitCode(3);
       },
     },
     notBuilt('diff <set> <other>', 'What changed between two sets', ['set diff A B --destination vault', 'set diff A B --destination vault --output json'], 'set diff'),

@@ -22,6 +22,8 @@ export class NativeClient {
   }
 
   open = (path: string, mode: NativeOpenMode): Promise<number> => this.#ask({ call: 'open', path, mode });
+  /** SHA-256 of what was written into a file that was made with `createNew`, as the child saw it. */
+  digest = (handle: number): Promise<string> => this.#ask({ call: 'digest', handle });
   fsync = (handle: number): Promise<void> => this.#ask({ call: 'fsync', handle });
   fstat = (handle: number): Promise<NativeStatus> => this.#ask({ call: 'fstat', handle });
   close = (handle: number): Promise<void> => this.#ask({ call: 'close', handle });

@@ -1,6 +1,6 @@
 import type { NativeOffers, NativeOpenMode } from './nativeFileSystem.ts';
 
-/** What the worker asks a child process for: `connect` first, then the calls of `NativeFileSystem`. Bytes to write travel beside it. */
+/** What the worker asks a child process for: `connect` first, then the calls of `NativeFileSystem`, and `digest`. Bytes to write travel beside it. */
 export type NativeRequest =
   | { readonly call: 'connect'; readonly settings: unknown }
   | { readonly call: 'open'; readonly path: string; readonly mode: NativeOpenMode }
@@ -8,7 +8,8 @@ export type NativeRequest =
   | { readonly call: 'pread'; readonly handle: number; readonly position: number; readonly length: number; readonly at?: number }
   /** `at`: where the bytes are in the shared memory, `length` of them. */
   | { readonly call: 'pwrite'; readonly handle: number; readonly position: number; readonly at?: number; readonly length?: number }
-  | { readonly call: 'fsync' | 'fstat' | 'close'; readonly handle: number }
+  /** `digest`: SHA-256 of what was written into a file that this process made. */
+  | { readonly call: 'digest' | 'fsync' | 'fstat' | 'close'; readonly handle: number }
   | { readonly call: 'stat' | 'unlink' | 'mkdir' | 'rmdir' | 'readdir' | 'syncFolder' | 'statvfs'; readonly path: string }
   | { readonly call: 'rename' | 'link'; readonly from: string; readonly to: string };
 

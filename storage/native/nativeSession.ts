@@ -1,7 +1,8 @@
 import { hash, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../../contracts/failure.ts';
-import { checkedBody } from '../checkedBody.ts';
+import { checkDigest } from '../checkDigest.ts';
+import { countedBody } from '../countedBody.ts';
 import { TEMPORARY_FOLDER, encodeKey, encodePrefix, type Naming } from '../keyNames.ts';
 import { listTree, type TreeChild } from '../listTree.ts';
 import { orAborted } from '../orAborted.ts';
@@ -70,12 +71,13 @@ export class NativeSession implements StorageSession {
         throw error;
       });
       try {
-        const { written } = await sendBlocks(client, handle, checkedBody(body, expected, what, signal), expected.length, signal);
-        // All at once: the child does them in their order. The root is looked at last.
+        const { written } = await sendBlocks(client, handle, countedBody(body, expected, what, signal), expected.length, signal);
+        // All at once: the child does them in their order. The root is looked at last. The digest is taken there, too: here it would be the work of one thread for all.
         const readBack = expected.length > client.offers.blockBytes ? undefined : client.pread(handle, 0, expected.length);
-        const answers = Promise.all([client.fstat(handle), readBack, written, client.fsync(handle), client.close(handle), this.#assertRoot(client)]);
-        const [{ length }, bytes] = await orAborted(answers, signal);
+        const answers = Promise.all([client.fstat(handle), readBack, client.digest(handle), written, client.fsync(handle), client.close(handle), this.#assertRoot(client)]);
+        const [{ length }, bytes, digest] = await orAborted(answers, signal);
         if (length !== expected.length) throw new Failure('E_DESTINATION_UNREACHABLE', `the server kept ${length} of ${expected.length} bytes of ${what}; nothing was stored`);
+        checkDigest(digest, expected, what);
         if (bytes !== undefined && hash('sha256', bytes) !== expected.sha256) throw new Failure('E_DESTINATION_UNREACHABLE', `${what} came back different from what was sent; nothing was stored`, { hint: 'something between here and the server damages data' });
         await this.#publish(client, temporary, path, what, publish);
       } catch (error) {

@@ -5,6 +5,7 @@ import { NativeError } from './nativeError.ts';
 import type { NativeEntry, NativeFileSystem } from './nativeFileSystem.ts';
 import type { NativeAnswer, NativeConnected, NativeRequest } from './nativeRequest.ts';
 import { SHARED_BLOCKS } from './sharedMemory.ts';
+import { WrittenDigests } from './writtenDigests.ts';
 
 /** Entries per frame of a listing. */
 const PAGE_ENTRIES = 1000;
@@ -51,20 +52,31 @@ export function serveRequests(connect: (settings: unknown) => NativeFileSystem):
 
 function serve(files: NativeFileSystem, request: Exclude<NativeRequest, { call: 'connect' }>, bytes: Buffer): void {
   switch (request.call) {
-    case 'open':
-      return answer({ value: files.open(request.path, request.mode) });
+    case 'open': {
+      const handle = files.open(request.path, request.mode);
+      if (request.mode === 'createNew') digests.begin(handle);
+      return answer({ value: handle });
+    }
     case 'pread': {
       const { at, length } = request;
       if (at !== undefined) return answer({ value: files.pread(request.handle, shared.subarray(at, at + length), request.position) });
       const block = blockOf(length);
       return answer({}, block.subarray(0, files.pread(request.handle, block, request.position)));
     }
-    case 'pwrite':
-      files.pwrite(request.handle, request.at === undefined ? bytes : shared.subarray(request.at, request.at + (request.length ?? 0)), request.position);
+    case 'pwrite': {
+      const written = request.at === undefined ? bytes : shared.subarray(request.at, request.at + (request.length ?? 0));
+      digests.add(request.handle, written, request.position);
+      files.pwrite(request.handle, written, request.position);
       return answer({});
+    }
+    case 'digest':
+      return answer({ value: digests.of(request.handle) });
     case 'fsync':
+      files.fsync(request.handle);
+      return answer({});
     case 'close':
-      files[request.call](request.handle);
+      digests.end(request.handle);
+      files.close(request.handle);
       return answer({});
     case 'fstat':
       return answer({ value: files.fstat(request.handle) });
@@ -99,6 +111,8 @@ function serve(files: NativeFileSystem, request: Exclude<NativeRequest, { call: 
     }
   }
 }
+
+const digests = new WrittenDigests();
 
 /** What the worker reads and writes, too, by the open file behind it. */
 let shared = Buffer.alloc(0);

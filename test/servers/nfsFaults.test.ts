@@ -1,11 +1,13 @@
+import { hash } from 'node:crypto';
 import { chown, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { labUser } from '../../lab/asNobody.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { nfsFiles, type NfsFiles } from '../../lab/nfsFiles.ts';
+import { SharedMemory } from '../../storage/native/sharedMemory.ts';
 import { sampleBody } from '../../storage/sampleBody.ts';
 import type { StorageSession } from '../../storage/storageDriver.ts';
 import { startFaultyProxy } from './faultyProxy.ts';
@@ -42,6 +44,30 @@ afterAll(async () => {
 }, 60_000);
 
 const server = (): number => lab.status()['nfs']!.pids['ganesha']!;
+
+test.each([900_000, 6_000_000])('a body that is not what was promised, or not any more when it comes to the child process, is refused, and nothing of it is left: %d bytes', async (length) => {
+  await using session = await openNfs(lab, { path: 'promised' });
+  const sample = sampleBody(length, 'sample');
+  const refused = { code: 'E_CORRUPT', message: expect.stringContaining('instead of the promised') };
+  await expect(session.put('object', sample.body(), { length, sha256: sampleBody(length, 'other').sha256 })).rejects.toMatchObject(refused);
+  const write = SharedMemory.prototype.write;
+  const damaging = vi.spyOn(SharedMemory.prototype, 'write').mockImplementationOnce(function (this: SharedMemory, block, bytes) {
+    const other = Buffer.from(bytes);
+    other[other.length >> 1]! ^= 1;
+    write.call(this, block, other);
+  });
+  try {
+    await expect(session.put('object', sample.body(), sample)).rejects.toMatchObject(refused);
+    expect(damaging).toHaveBeenCalled();
+  } finally {
+    damaging.mockRestore();
+  }
+  expect(await Array.fromAsync(session.list(''))).toEqual([]);
+  expect(await Array.fromAsync(session.unfinished())).toEqual([]);
+  await session.put('object', sample.body(), sample);
+  expect(hash('sha256', await readFile(join(files.data, 'promised', 'object')))).toBe(sample.sha256);
+  await session.remove('object');
+});
 
 describe('the disk of the server', () => {
   test('that is full is said, nothing half is left, and writing goes on when there is space again', async () => {

@@ -26,6 +26,8 @@ const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 /** More than one request per call is not how libnfs is used elsewhere: in such calls it has defects. */
 const LARGEST_BLOCK = 1024 * 1024;
+/** A large object goes onto the medium while more of it, and others, come: at its end there is little to wait for. */
+const SYNCHRONIZED_BYTES = 64 * 1024 * 1024;
 /** `NF3REG` and `NF3DIR`. */
 const KINDS: Readonly<Record<number, 'file' | 'folder'>> = { 1: 'file', 2: 'folder' };
 /** Types of files in the bits of a mode. */
@@ -93,6 +95,7 @@ class NfsFileSystem implements NativeFileSystem {
       const rest = bytes.subarray(sent, sent + this.offers.blockBytes);
       sent += this.#check('writing', this.#nfs.nfs_pwrite(this.#context, this.#handle(handle), position + sent, rest.length, rest));
     }
+    if (Math.floor((position + bytes.length) / SYNCHRONIZED_BYTES) > Math.floor(position / SYNCHRONIZED_BYTES)) this.fsync(handle);
   }
 
   fsync(handle: number): void {

@@ -25,7 +25,6 @@ export interface NativeChildOptions {
 interface Waiting {
   readonly done: (answer: { readonly value: unknown; readonly bytes: Uint8Array }) => void;
   readonly fail: (error: unknown) => void;
-  readonly collect: ((value: unknown) => Uint8Array) | undefined;
   readonly parts: unknown[];
 }
 
@@ -96,23 +95,18 @@ export class NativeChild implements Disposable {
 
   /**
    * Asks; requests are done in their order. Settles with the value of the answer, a list where it came in several parts, and the bytes beside it.
-   * @param sent told when the bytes are copied: they may be changed again
-   * @param collect fetches the bytes from elsewhere as soon as they are there
    * @throws NativeError of the library; Failure E_DESTINATION_UNREACHABLE when the child dies or is silent
    */
-  async request(request: NativeRequest, bytes?: Uint8Array, sent?: () => void, collect?: (value: unknown) => Uint8Array): Promise<{ readonly value: unknown; readonly bytes: Uint8Array }> {
-    if (this.#end !== undefined) {
-      sent?.();
-      throw this.#end;
-    }
+  async request(request: NativeRequest, bytes?: Uint8Array): Promise<{ readonly value: unknown; readonly bytes: Uint8Array }> {
+    if (this.#end !== undefined) throw this.#end;
     const { promise, resolve, reject } = Promise.withResolvers<{ readonly value: unknown; readonly bytes: Uint8Array }>();
     if (this.#waiting.length === 0) this.#lastSign = performance.now();
-    this.#waiting.push({ done: resolve, fail: reject, collect, parts: [] });
+    this.#waiting.push({ done: resolve, fail: reject, parts: [] });
     this.#keepWatch();
     const { stdin } = this.#process;
     stdin.cork();
-    stdin.write(frameHead({ ...request }, bytes), bytes === undefined ? () => sent?.() : undefined);
-    if (bytes !== undefined) stdin.write(bytes, () => sent?.());
+    stdin.write(frameHead({ ...request }, bytes));
+    if (bytes !== undefined) stdin.write(bytes);
     stdin.uncork();
     return await promise;
   }
@@ -135,7 +129,6 @@ export class NativeChild implements Disposable {
     if (more === true) return void asked.parts.push(...(value as unknown[]));
     this.#waiting.shift();
     if (this.#waiting.length === 0) this.#stopWatch();
-    if (error === undefined && asked.collect !== undefined) return asked.done({ value, bytes: asked.collect(value) });
     if (error === undefined) return asked.done({ value: asked.parts.length === 0 ? value : [...asked.parts, ...(value as unknown[])], bytes });
     asked.fail(new NativeError(error.code, error.message, error.connectionLost));
     if (error.connectionLost) this.#giveUp(`its connection broke (${error.message})`);

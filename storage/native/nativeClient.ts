@@ -1,6 +1,8 @@
+import type { IncomingBlock } from './incomingBlock.ts';
 import type { NativeChild } from './nativeChild.ts';
 import type { NativeEntry, NativeOffers, NativeOpenMode, NativeStatus } from './nativeFileSystem.ts';
 import type { NativeConnected, NativeRequest } from './nativeRequest.ts';
+import type { OutgoingBlock } from './outgoingBlock.ts';
 import { SharedMemory } from './sharedMemory.ts';
 
 /** The calls of `NativeFileSystem` as the worker makes them: the child process answers, in their order. */
@@ -37,29 +39,44 @@ export class NativeClient {
   syncFolder = (path: string): Promise<void> => this.#ask({ call: 'syncFolder', path });
   statvfs = (path: string): Promise<{ readonly freeBytes: number | undefined; readonly totalBytes: number | undefined }> => this.#ask({ call: 'statvfs', path });
 
+  /** A whole block at once: fewer bytes only at the end of the file. */
+  async read(handle: number, position: number, length: number): Promise<Uint8Array> {
+    using block = await this.pread(handle, position, length);
+    return block.part(0, block.length);
+  }
+
   /** Fewer bytes only at the end of the file. */
-  async pread(handle: number, position: number, length: number): Promise<Uint8Array> {
-    const block = this.#memory?.take(length);
-    if (block === undefined) return (await this.#child.request({ call: 'pread', handle, position, length })).bytes;
+  async pread(handle: number, position: number, length: number): Promise<IncomingBlock> {
+    const shared = this.#memory?.take(length);
+    if (shared === undefined) {
+      const { bytes } = await this.#child.request({ call: 'pread', handle, position, length });
+      return { length: bytes.length, part: (from, wanted) => new Uint8Array(bytes.subarray(from, from + wanted)), [Symbol.dispose]() {} };
+    }
+    const give = (): void => this.#memory!.give(shared);
     try {
-      return (await this.#child.request({ call: 'pread', handle, position, length, at: block.at }, undefined, undefined, (got) => this.#memory!.read(block, got as number))).bytes;
-    } finally {
-      this.#memory!.give(block);
+      const { value } = await this.#child.request({ call: 'pread', handle, position, length, at: shared.at });
+      return { length: value as number, part: (from, wanted) => this.#memory!.read(shared, from, wanted), [Symbol.dispose]: give };
+    } catch (error) {
+      give();
+      throw error;
     }
   }
 
-  /** `sent` settles when the bytes may be changed again, `written` with the answer. */
-  pwrite(handle: number, position: number, bytes: Uint8Array): { readonly sent: Promise<void>; readonly written: Promise<void> } {
-    const block = this.#memory?.take(bytes.length);
-    if (block !== undefined) {
-      this.#memory!.write(block, bytes);
-      const written = this.#child.request({ call: 'pwrite', handle, position, at: block.at, length: bytes.length }).then(() => {}).finally(() => this.#memory!.give(block));
-      return { sent: Promise.resolve(), written };
+  /** Memory for a block to be written: where the child sees it, too, as long as there is such memory; else it goes through the pipe. */
+  block(length: number): OutgoingBlock {
+    const request = async (handle: number, position: number, more: { readonly at: number; readonly length: number } | undefined, bytes?: Uint8Array): Promise<void> => void (await this.#child.request({ call: 'pwrite', handle, position, ...more }, bytes));
+    const shared = this.#memory?.take(length);
+    if (shared === undefined) {
+      const own = Buffer.allocUnsafe(length);
+      return { length, fill: (bytes, at) => own.set(bytes, at), write: (handle, position) => request(handle, position, undefined, own), [Symbol.dispose]() {} };
     }
-    const { promise: sent, resolve } = Promise.withResolvers<void>();
-    const written = this.#child.request({ call: 'pwrite', handle, position }, bytes, resolve).then(() => {});
-    written.catch(() => resolve());
-    return { sent, written };
+    const give = (): void => this.#memory!.give(shared);
+    return {
+      length,
+      fill: (bytes, at) => this.#memory!.write(shared, bytes, at),
+      write: (handle, position) => request(handle, position, { at: shared.at, length }).finally(give),
+      [Symbol.dispose]: give,
+    };
   }
 
   async #ask<T>(request: NativeRequest): Promise<T> {

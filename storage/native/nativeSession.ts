@@ -73,7 +73,7 @@ export class NativeSession implements StorageSession {
       try {
         const { written } = await sendBlocks(client, handle, countedBody(body, expected, what, signal), expected.length, signal);
         // All at once: the child does them in their order. The root is looked at last. The digest is taken there, too: here it would be the work of one thread for all.
-        const readBack = expected.length > client.offers.blockBytes ? undefined : client.pread(handle, 0, expected.length);
+        const readBack = expected.length > client.offers.blockBytes ? undefined : client.read(handle, 0, expected.length);
         const answers = Promise.all([client.fstat(handle), readBack, client.digest(handle), written, client.fsync(handle), client.close(handle), this.#assertRoot(client)]);
         const [{ length }, bytes, digest] = await orAborted(answers, signal);
         if (length !== expected.length) throw new Failure('E_DESTINATION_UNREACHABLE', `the server kept ${length} of ${expected.length} bytes of ${what}; nothing was stored`);

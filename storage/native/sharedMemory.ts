@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { NativeError } from './nativeError.ts';
 
 /** As many blocks as are under way for one transfer. */
 export const SHARED_BLOCKS = 4;
@@ -40,14 +41,20 @@ export class SharedMemory implements Disposable {
     this.#free.push(block);
   }
 
-  write({ at }: SharedBlock, bytes: Uint8Array): void {
+  /** @param from where in the block */
+  write({ at }: SharedBlock, bytes: Uint8Array, from: number): void {
     if (this.#file === undefined) return;
-    for (let done = 0; done < bytes.length; ) done += writeSync(this.#file, bytes, done, bytes.length - done, at + done);
+    for (let done = 0; done < bytes.length; ) done += writeSync(this.#file, bytes, done, bytes.length - done, at + from + done);
   }
 
-  read({ at }: SharedBlock, length: number): Uint8Array {
+  /**
+   * @param from where in the block
+   * @throws NativeError when the memory is gone
+   */
+  read({ at }: SharedBlock, from: number, length: number): Uint8Array {
+    if (this.#file === undefined) throw new NativeError('ENOTCONN', 'the child process ended, and its memory with it', true);
     const bytes = Buffer.allocUnsafeSlow(length);
-    for (let done = 0; done < length && this.#file !== undefined; ) done += readSync(this.#file, bytes, done, length - done, at + done);
+    for (let done = 0; done < length; ) done += readSync(this.#file, bytes, done, length - done, at + from + done);
     return bytes;
   }
 

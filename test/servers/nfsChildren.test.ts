@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { nfsFiles } from '../../lab/nfsFiles.ts';
 import { openProduct } from '../../lab/product.ts';
+import { SharedMemory } from '../../storage/native/sharedMemory.ts';
 import { childrenOf } from './childrenOf.ts';
 import { openNfs } from './nfsPlace.ts';
 import { putAnd } from './putAnd.ts';
@@ -61,6 +62,39 @@ test.each(['SIGKILL', 'SIGSEGV'] as const)('a child that dies of %s in the middl
   expect(await lengthsOf(session)).toEqual({ before: 3_000_000, object: 6_000_000 });
   expect(await readLength(session, 'before')).toBe(3_000_000);
   expect(await session.sweep(3_600_000)).toHaveLength(1);
+});
+
+test('a child that dies in the middle of a get fails that get and nothing else', async () => {
+  await using session = await openNfs(lab, { path: 'read' });
+  await putSample(session, 'object', 12_000_000);
+  const reading = session.get('object')[Symbol.asyncIterator]();
+  await reading.next();
+  for (const pid of await children()) process.kill(pid, 'SIGKILL');
+  await expect.poll(children, { timeout: 10_000 }).toEqual([]);
+  await expect((async () => {
+    while ((await reading.next()).done !== true);
+  })()).rejects.toMatchObject(away);
+  expect(await readLength(session, 'object')).toBe(12_000_000);
+});
+
+test('who stops reading, or whose body fails in the middle of a block, leaves the shared memory to those who come after', async () => {
+  await using session = await openNfs(lab, { path: 'stopped', connections: 1 });
+  await putSample(session, 'object', 6_000_000);
+  for (let i = 0; i < 6; i++) {
+    for await (const _ of session.get('object')) break;
+    const half = (async function* () {
+      yield Buffer.alloc(300_000);
+      throw new Error('its source is gone');
+    })();
+    await expect(session.put('half', half, { length: 6_000_000, sha256: '' })).rejects.toThrow('its source is gone');
+  }
+  const taking = vi.spyOn(SharedMemory.prototype, 'take');
+  try {
+    expect(await readLength(session, 'object')).toBe(6_000_000);
+    expect(taking.mock.results.map(({ value }) => typeof value)).toEqual(Array.from({ length: 6 }, () => 'object'));
+  } finally {
+    taking.mockRestore();
+  }
 });
 
 test('children end with whoever started them, also while they wait for a frozen server', async () => {

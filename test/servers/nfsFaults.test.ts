@@ -51,10 +51,10 @@ test.each([900_000, 6_000_000])('a body that is not what was promised, or not an
   const refused = { code: 'E_CORRUPT', message: expect.stringContaining('instead of the promised') };
   await expect(session.put('object', sample.body(), { length, sha256: sampleBody(length, 'other').sha256 })).rejects.toMatchObject(refused);
   const write = SharedMemory.prototype.write;
-  const damaging = vi.spyOn(SharedMemory.prototype, 'write').mockImplementationOnce(function (this: SharedMemory, block, bytes) {
+  const damaging = vi.spyOn(SharedMemory.prototype, 'write').mockImplementationOnce(function (this: SharedMemory, block, bytes, from) {
     const other = Buffer.from(bytes);
     other[other.length >> 1]! ^= 1;
-    write.call(this, block, other);
+    write.call(this, block, other, from);
   });
   try {
     await expect(session.put('object', sample.body(), sample)).rejects.toMatchObject(refused);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Failure } from '../contracts/failure.ts';
+import { freeOwnBuffer } from '../storage/freeOwnBuffer.ts';
 import type { DamageKind } from './damageList.ts';
 import type { FramePool } from './framePool.ts';
 import type { Repository } from './repository.ts';
@@ -21,9 +22,11 @@ export async function compareObject(repository: Repository, pool: FramePool, key
   let read = 0;
   try {
     for await (const part of session.get(key, undefined, signal)) {
+      const { length } = part;
       hash.update(part);
-      read += part.length;
-      await took?.(part.length);
+      freeOwnBuffer(part);
+      read += length;
+      await took?.(length);
     }
   } catch (error) {
     if (error instanceof Failure && error.code === 'E_OBJECT_NOT_FOUND') return { wrong: 'missing', read };

@@ -30,8 +30,8 @@ export async function fetchStretches(repository: Repository, pieces: readonly Pi
   if (wanted.reduce((sum, { from, to }) => sum + to - from, 0) > mostBytes) return undefined;
   const fetched: PackStretch[] = [];
   await inLanes(wanted, atOnce, async ({ pack, from, to }) => {
-    // A buffer of its own, which can be handed to a thread.
-    fetched.push({ pack, offset: from, bytes: new Uint8Array(await fetchRange(repository, pack, from, to, signal)) });
+    // In a buffer of its own, which can be handed to a thread.
+    fetched.push({ pack, offset: from, bytes: await fetchRange(repository, pack, from, to, signal) });
   });
   return fetched;
 }

@@ -1,4 +1,5 @@
 import { Failure } from '../contracts/failure.ts';
+import { freeOwnBuffer } from '../storage/freeOwnBuffer.ts';
 import type { FramePool } from './framePool.ts';
 import { frameHeaderBytes, readFrameHeader } from './frame.ts';
 import { packKey } from './packKey.ts';
@@ -136,12 +137,18 @@ function frameLengthIn(piece: Piece, bytes: Uint8Array): number {
   }
 }
 
-/** Exactly these bytes of a pack. */
-export async function fetchRange(repository: Repository, pack: string, from: number, to: number, signal?: AbortSignal): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  for await (const part of repository.session.get(packKey(pack), { offset: from, length: to - from }, signal)) parts.push(part);
-  const bytes = Buffer.concat(parts);
-  if (bytes.length !== to - from) throw new Failure('E_CORRUPT', `${packKey(pack)} gave ${bytes.length} instead of ${to - from} bytes`);
+/** Exactly these bytes of a pack, in a buffer of their own. */
+export async function fetchRange(repository: Repository, pack: string, from: number, to: number, signal?: AbortSignal): Promise<Buffer<ArrayBuffer>> {
+  let bytes = Buffer.alloc(0);
+  let filled = 0;
+  for await (const part of repository.session.get(packKey(pack), { offset: from, length: to - from }, signal)) {
+    // Not before something came: what an index says is not believed for that.
+    if (filled === 0) bytes = Buffer.allocUnsafeSlow(to - from);
+    if (filled + part.length <= bytes.length) bytes.set(part, filled);
+    filled += part.length;
+    freeOwnBuffer(part);
+  }
+  if (filled !== to - from) throw new Failure('E_CORRUPT', `${packKey(pack)} gave ${filled} instead of ${to - from} bytes`);
   return bytes;
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Failure } from '../contracts/failure.ts';
+import { freeOwnBuffer } from '../storage/freeOwnBuffer.ts';
 import type { DamageKind } from './damageList.ts';
 import type { FramePool } from './framePool.ts';
 import { frameHeaderBytes, readFrameHeader } from './frame.ts';
@@ -45,6 +46,7 @@ export async function checkStored(repository: Repository, digest: string, length
       hash.update(part);
       read += part.length;
       if (keep && read <= keptBytes) parts.push(part);
+      else freeOwnBuffer(part);
     }
   } catch (error) {
     if (error instanceof Failure && error.code === 'E_OBJECT_NOT_FOUND') return { wrong: 'missing', bytes: undefined, read };

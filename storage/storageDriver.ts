@@ -90,7 +90,8 @@ export interface StorageSession extends AsyncDisposable {
    */
   create?(key: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>, expected: PutExpectation, signal?: AbortSignal): Promise<boolean | undefined>;
   /**
-   * Bytes of an object, or of a range of it. A range may not reach beyond the end.
+   * Bytes of an object, or of a range of it. A range may not reach beyond the end. A chunk belongs to whoever gets it: who is done with one gives its
+   * memory back with `freeOwnBuffer`, as waiting for the garbage collector costs fresh memory for each.
    * @throws Failure E_OBJECT_NOT_FOUND when it does not exist; E_CORRUPT when it is shorter than the range, or than its own length;
    * E_DESTINATION_UNREACHABLE also when it was replaced or removed in between and the medium does not keep what is being read.
    */

@@ -1,5 +1,5 @@
 import type { SFTPWrapper } from 'ssh2';
-import { freeOwnBuffer } from './freeOwnBuffer.ts';
+import { freeOwnBuffer } from '../freeOwnBuffer.ts';
 
 /** Parts of ssh2, whose version is pinned: takes over what came on a channel; the packet that is being put together from it. */
 interface Receiver {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Client } from 'ssh2';
-import { freeOwnBuffer } from './freeOwnBuffer.ts';
+import { freeOwnBuffer } from '../freeOwnBuffer.ts';
 
 /** A method of ssh2, whose version is pinned: takes over what goes out on a channel. */
 interface Sender {

@@ -1,11 +1,11 @@
-import { createReadStream, createWriteStream, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, createReadStream, mkdirSync, openSync, readFileSync, readdirSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { createFramePool } from '../backupset/framePool.ts';
 import { createSecretReader } from '../config/secrets.ts';
 import { findDriver } from '../storage/drivers.ts';
+import { freeOwnBuffer } from '../storage/freeOwnBuffer.ts';
 import { atOnce } from './atOnce.ts';
 import { HttpRequests } from './httpRequests.ts';
 
@@ -58,7 +58,15 @@ async function* blocksOf(path: string): AsyncGenerator<Uint8Array> {
 async function get(key: string): Promise<void> {
   const path = join(folder, key);
   mkdirSync(dirname(path), { recursive: true });
-  await pipeline(session.get(key), createWriteStream(path));
+  const file = openSync(path, 'w');
+  try {
+    for await (const chunk of session.get(key)) {
+      for (let done = 0; done < chunk.length; ) done += writeSync(file, chunk, done);
+      freeOwnBuffer(chunk);
+    }
+  } finally {
+    closeSync(file);
+  }
 }
 
 if (verb === 'put') {

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Failure } from '../contracts/failure.ts';
+import { freeOwnBuffer } from '../storage/freeOwnBuffer.ts';
 import type { FileToExtract } from './extractFiles.ts';
 import { fetchStretches, type PackStretch } from './fetchStretches.ts';
 import { FolderMaker } from './folderMaker.ts';
@@ -9,7 +10,7 @@ import type { FramePool } from './framePool.ts';
 import { orderedMap } from './orderedMap.ts';
 import { packKey } from './packKey.ts';
 import type { IndexedEntry } from './piece.ts';
-import { checkContiguous, createContentReader } from './readContent.ts';
+import { checkContiguous, createContentReader, readContent } from './readContent.ts';
 import { openIndex } from './readIndex.ts';
 import { readManifest } from './readManifest.ts';
 import type { Repository } from './repository.ts';
@@ -73,7 +74,9 @@ export async function extractEntries(repository: Repository, pool: FramePool, op
     // Also where the batch lies scattered, or something of it is damaged: whose it is shows when its entries are read one by one.
     const one: { entry: IndexedEntry; failure?: Failure }[] = [];
     for (const entry of batch) {
-      const failure = await extractOne(root, entry, folders, options, () => reader.read(entry.pieces ?? [], options.signal === undefined ? {} : { signal: options.signal })).then(() => undefined, ownFailure);
+      const signal = options.signal === undefined ? {} : { signal: options.signal };
+      const content = (): AsyncIterable<Uint8Array> => (entry.length > batchBytes ? readOnce(repository, pool, entry, signal) : reader.read(entry.pieces ?? [], signal));
+      const failure = await extractOne(root, entry, folders, options, content).then(() => undefined, ownFailure);
       one.push({ entry, ...(failure === undefined ? {} : { failure }) });
     }
     return one;
@@ -93,6 +96,14 @@ export async function extractEntries(repository: Repository, pool: FramePool, op
   }
   if (done.entries === 0 && paths.length > 0) throw new Failure('E_USAGE', `nothing in set ${options.setId} is named ${paths.join(', ')}`);
   return done;
+}
+
+/** The content of a large file, which shares no frame that is kept for others: when the next part is asked for, the memory of the last one is given back. */
+async function* readOnce(repository: Repository, pool: FramePool, entry: IndexedEntry, options: { readonly signal?: AbortSignal }): AsyncGenerator<Uint8Array> {
+  for await (const part of readContent(repository, pool, entry.pieces ?? [], options)) {
+    yield part;
+    freeOwnBuffer(part);
+  }
 }
 
 /** A failure of one entry alone. @throws the error when it is more than that */

@@ -64,8 +64,8 @@ export interface FramePayload {
 export function preparePayload(raw: Uint8Array, rawDigest: Buffer = hash('sha256', raw, 'buffer')): FramePayload {
   if (raw.length > maxFrameBytes) throw new Failure('E_INTERNAL', `${raw.length} bytes are too many for one frame`);
   if (raw.length < 16) return { rawLength: raw.length, rawDigest, compressed: false, payload: raw };
-  // One output chunk for everything: no concatenation inside zlib.
-  const packed = zstdCompressSync(raw, { chunkSize: raw.length + 1024, pledgedSrcSize: raw.length, params: zstdParams });
+  // One output chunk, as long as zstd could need at most (ZSTD_COMPRESSBOUND): it then compresses from here to there, without copies of its own.
+  const packed = zstdCompressSync(raw, { chunkSize: raw.length + (raw.length >> 8) + 1024, pledgedSrcSize: raw.length, params: zstdParams });
   return packed.length < raw.length ? { rawLength: raw.length, rawDigest, compressed: true, payload: packed } : { rawLength: raw.length, rawDigest, compressed: false, payload: raw };
 }
 

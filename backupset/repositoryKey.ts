@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes, scrypt } from 'node:crypto';
+import { createCipheriv, createDecipheriv, hash, hkdfSync, randomBytes, scrypt } from 'node:crypto';
 import { z } from 'zod';
 import { Failure } from '../contracts/failure.ts';
 import type { FrameKeys } from './frame.ts';
@@ -55,13 +55,23 @@ export function deriveKeys(dataKey: Uint8Array, repositoryId: string): Repositor
   return { idKey: derive('frame id'), frameKey: derive('frame key'), macKey: derive('manifest') };
 }
 
+/** What passphrases were derived to, by their digest and the parameters: dear on purpose for who guesses, and every step of a run opens its repository. */
+const derivedKeys = new Map<string, Buffer>();
+const MOST_DERIVED = 16;
+
 async function wrappingKey(key: RepositoryKey, kdf: WrappedKey['kdf']): Promise<Buffer> {
   if (kdf.name === 'raw') return rawKey(key.secret);
   const secret = typeof key.secret === 'string' ? Buffer.from(key.secret) : key.secret;
   if (secret.length === 0) throw new Failure('E_KEY', 'the passphrase of the repository is empty');
-  return await new Promise((resolve, reject) => {
+  const name = `${hash('sha256', secret)} ${JSON.stringify(kdf)}`;
+  const known = derivedKeys.get(name);
+  if (known !== undefined) return known;
+  const derivedKey = await new Promise<Buffer>((resolve, reject) => {
     scrypt(secret, Buffer.from(kdf.salt, 'base64'), 32, { N: kdf.N, r: kdf.r, p: kdf.p, maxmem: 256 << 20 }, (error, derived) => (error === null ? resolve(derived) : reject(error)));
   });
+  if (derivedKeys.size >= MOST_DERIVED) derivedKeys.delete(derivedKeys.keys().next().value!);
+  derivedKeys.set(name, derivedKey);
+  return derivedKey;
 }
 
 function rawKey(secret: Buffer | string): Buffer {

@@ -1,3 +1,4 @@
+import { randomBytes, scryptSync } from 'node:crypto';
 import { mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -147,6 +148,13 @@ describe('encryption', () => {
     const opened = await openRepository(sample.session, next);
     expect((await verifySet(opened, pool, 'A', 'content')).ok).toBe(true);
     expect((await packContents(opened, pool, sampleContents()))).toEqual(entries);
+    // A run opens its repository at every step: the passphrase is worked on once.
+    const begin = process.cpuUsage();
+    scryptSync('correct horse', randomBytes(16), 32, { N: 1 << 15, r: 8, p: 1, maxmem: 64 << 20 });
+    const once = process.cpuUsage(begin).user;
+    const before = process.cpuUsage();
+    for (let i = 0; i < 20; i++) await openRepository(sample.session, next);
+    expect(process.cpuUsage(before).user).toBeLessThan(10 * once);
   });
 });
 

@@ -28,31 +28,50 @@ interface Segment {
   readonly child: TreeChild;
 }
 
+/** What a folder holds: segments in their order, or all objects below it at once. */
+type Folder = { readonly segments: readonly Segment[] } | { readonly objects: readonly StoredObject[] };
+
 /** How many lengths are asked for at once. */
 const MEASURES = 16;
+/** How many folders of one folder are asked for before it is their turn: each is a round trip or two, which are long where the destination is far. */
+const FOLDERS_AHEAD = 8;
 
 /**
- * The objects of a tree in the order of `compareKeys`. Holds the names of one folder per level of depth, never the whole tree.
+ * The objects of a tree in the order of `compareKeys`. Holds the names of a few folders per level of depth, never the whole tree.
  * Foreign names and everything below them are left out.
  */
 export async function* listTree(tree: Tree, prefix: string, signal?: AbortSignal): AsyncGenerator<StoredObject> {
-  yield* listFolder(tree, encodePrefix(prefix, tree.naming), prefix, signal);
+  yield* objectsOf(tree, await folderAt(tree, encodePrefix(prefix, tree.naming), prefix, signal), prefix, signal);
 }
 
-async function* listFolder(tree: Tree, path: string, prefix: string, signal?: AbortSignal): AsyncGenerator<StoredObject> {
+async function folderAt(tree: Tree, path: string, prefix: string, signal?: AbortSignal): Promise<Folder> {
   const whole = await tree.whole?.(path, signal);
-  if (whole !== undefined) {
-    yield* inOrder(whole, path === '', prefix, tree.naming);
-    return;
-  }
+  if (whole !== undefined) return { objects: inOrder(whole, path === '', prefix, tree.naming) };
   const segments: Segment[] = [];
   await collect(tree, path, path === '', [], segments, signal);
-  segments.sort((a, b) => compareKeys(a.segment, b.segment));
+  return { segments: segments.sort((a, b) => compareKeys(a.segment, b.segment)) };
+}
+
+async function* objectsOf(tree: Tree, folder: Folder, prefix: string, signal?: AbortSignal): AsyncGenerator<StoredObject> {
+  if ('objects' in folder) return yield* folder.objects;
+  const { segments } = folder;
+  const folders = segments.filter(({ child }) => child.isFolder).values();
+  const ahead: Promise<Folder>[] = [];
+  const ask = (): void => {
+    while (ahead.length < FOLDERS_AHEAD) {
+      const { value: next, done } = folders.next();
+      if (done === true) return;
+      const asked = folderAt(tree, next.path, `${prefix}${next.segment}/`, signal);
+      asked.catch(() => {});
+      ahead.push(asked);
+    }
+  };
   for (let i = 0; i < segments.length; ) {
-    const { segment, path: at, child } = segments[i]!;
+    ask();
+    const { segment, child } = segments[i]!;
     if (child.isFolder) {
       i++;
-      yield* listFolder(tree, at, `${prefix}${segment}/`, signal);
+      yield* objectsOf(tree, await ahead.shift()!, `${prefix}${segment}/`, signal);
       continue;
     }
     const files: Segment[] = [];

@@ -30,13 +30,16 @@ export async function openSftpSession(place: SftpConfig, { name, readSecret, wri
     const { channel, connection } = lease;
     try {
       await prepareRoot(channel, root, mustExist === true, shown);
-      const folders = new SftpFolders(root, channel.offers.fsync && (await canSync(channel, root)));
-      await folders.make(channel, TEMPORARY_FOLDER).catch((error: unknown) => {
-        // A destination may be open for reading only: who writes is told.
-        if (!hasStatus(error, sftpCodes.denied, sftpCodes.failure, sftpCodes.writeProtected)) throw error;
-      });
-      // What it finds now is what it has to be later.
-      await folder.assert(channel, connection);
+      const [syncs] = await Promise.all([
+        channel.offers.fsync && canSync(channel, root),
+        new SftpFolders(root, false).make(channel, TEMPORARY_FOLDER).catch((error: unknown) => {
+          // A destination may be open for reading only: who writes is told.
+          if (!hasStatus(error, sftpCodes.denied, sftpCodes.failure, sftpCodes.writeProtected)) throw error;
+        }),
+        // What it finds now is what it has to be later.
+        folder.assert(channel, connection),
+      ]);
+      const folders = new SftpFolders(root, syncs);
       return new SftpSession({ link, root: folder, folders, shown, writer, found: findings(channel, folders) });
     } catch (error) {
       throw await sftpFailure(error, { what: shown }, channel.offers.statvfs ? () => channel.statvfs(root) : undefined);

@@ -5,6 +5,7 @@ import { freeSentPackets } from './freeSentPackets.ts';
 import { SftpChannel } from './sftpChannel.ts';
 import type { DialledServer } from './sftpDial.ts';
 import { sftpConnectionFailure } from './sftpFailure.ts';
+import { widenWindow } from './widenWindow.ts';
 
 /** How often it is looked whether anything came back. */
 const WATCH_MS = 500;
@@ -51,11 +52,15 @@ export class SftpConnection {
     return this.#lost !== undefined;
   }
 
-  /** A channel, the least busy one. Another one is opened beside when all are busy; nobody waits for it but who has none. */
-  async lease(): Promise<SftpLease> {
+  /**
+   * A channel, the least busy one. Another one is opened beside when all are busy. Nobody waits for it but who has none, and a transfer that is `large`:
+   * what may be under way on a channel is bounded by the server, so that over a long line two of them on one are each half as fast.
+   */
+  async lease(large = false): Promise<SftpLease> {
     this.users++;
     try {
-      const channel = this.#leastBusy() ?? (await this.#another());
+      let channel = this.#leastBusy();
+      while (channel === undefined || (large && channel.users > 0 && this.#mayOpen)) channel = await this.#beside(channel);
       channel.users++;
       return {
         channel, connection: this,
@@ -84,12 +89,24 @@ export class SftpConnection {
   #leastBusy(): SftpChannel | undefined {
     for (let i = this.#channels.length - 1; i >= 0; i--) if (this.#channels[i]!.ended) this.#channels.splice(i, 1);
     const least = this.#channels.reduce<SftpChannel | undefined>((best, each) => (best === undefined || each.users < best.users ? each : best), undefined);
-    if (least !== undefined && least.users > 0 && !this.#refused && this.#channels.length < this.#mostChannels) {
-      void this.#another().catch(() => {
-        this.#refused = true;
-      });
-    }
+    if (least !== undefined && least.users > 0 && this.#mayOpen) void this.#beside(least);
     return least;
+  }
+
+  get #mayOpen(): boolean {
+    return !this.#refused && this.#channels.length < this.#mostChannels;
+  }
+
+  /** The least busy channel after another one was opened. When that is refused, those there are have to do. */
+  async #beside(other: SftpChannel | undefined): Promise<SftpChannel> {
+    try {
+      const made = await this.#another();
+      return this.#leastBusy() ?? made;
+    } catch (error) {
+      if (other === undefined) throw error;
+      this.#refused = true;
+      return other;
+    }
   }
 
   async #another(): Promise<SftpChannel> {
@@ -120,6 +137,7 @@ export class SftpConnection {
 
   #channelOf(wrapper: SFTPWrapper): SftpChannel {
     freeReceivedPackets(wrapper);
+    widenWindow(wrapper);
     return new SftpChannel(wrapper, () => this.#gather(), (cause) => this.#failureOf(cause));
   }
 

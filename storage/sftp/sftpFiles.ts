@@ -49,11 +49,11 @@ export class SftpFiles {
     return undefined;
   }
 
-  /** A handle of an object; links, devices and folders are none. */
-  async open(channel: SftpChannel, path: string): Promise<Buffer | undefined> {
+  /** An object, open, and its length just before; links, devices and folders are none. */
+  async open(channel: SftpChannel, path: string): Promise<{ readonly handle: Buffer; readonly length: number } | undefined> {
     for (const each of placesOf(channel, path)) {
       const [length, opened] = await Promise.allSettled([this.measureAt(channel, each), channel.open(this.#folders.at(each), 'r')]);
-      if (length.status === 'fulfilled' && length.value !== undefined && opened.status === 'fulfilled') return opened.value;
+      if (length.status === 'fulfilled' && length.value !== undefined && opened.status === 'fulfilled') return { handle: opened.value, length: length.value };
       if (opened.status === 'fulfilled') channel.close(opened.value).catch(() => {});
       if (length.status === 'rejected') throw length.reason;
       if (length.value !== undefined && opened.status === 'rejected' && !(await this.isAbsence(channel, opened.reason, each))) throw opened.reason;

@@ -30,16 +30,20 @@ export class SftpFolders {
   async make(channel: SftpChannel, path: string): Promise<void> {
     if (path === '') return;
     for (let round = 1; ; round++) {
+      // All at once, from above: over a long line only the round trips count. What is there already is refused.
+      for (const above of foldersAbove(path)) channel.mkdir(this.at(above), FOLDER_MODE).catch(() => {});
+      const looking = channel.lstat(this.at(path)).catch(() => undefined);
       try {
         return await channel.mkdir(this.at(path), FOLDER_MODE);
       } catch (error) {
         if (hasStatus(error, sftpCodes.noSuchFile, sftpCodes.noSuchPath) && parentOf(path) !== '' && round < ROUNDS) {
+          // A server may do them in another order.
           await this.make(channel, parentOf(path));
           continue;
         }
         // Whether it is there already, the code does not tell.
         if (!hasStatus(error, sftpCodes.failure, sftpCodes.exists)) throw error;
-        const there = await channel.lstat(this.at(path)).catch(() => undefined);
+        const there = (await looking) ?? (await channel.lstat(this.at(path)).catch(() => undefined));
         if (there?.isDirectory() === true) return;
         if (there !== undefined) throw new Failure('E_DESTINATION_PATH', `${this.at(path)} on the server is not a folder`, { hint: 'somebody else writes there: give the destination a folder of its own', cause: error });
         // It was there, and was pruned in between; or it cannot be made.
@@ -50,10 +54,11 @@ export class SftpFolders {
 
   /** Makes a folder, and brings its name and those above onto the medium; asks for nothing that was done before. */
   async makeDurable(channel: SftpChannel, path: string): Promise<void> {
-    if (path === '' || this.#durable.has(path)) return;
-    await Promise.all([this.makeDurable(channel, parentOf(path)), this.make(channel, path)]);
-    await this.sync(channel, parentOf(path));
-    this.#durable.add(path);
+    const fresh = [...foldersAbove(path), path].filter((each) => each !== '' && !this.#durable.has(each));
+    if (fresh.length === 0) return;
+    await this.make(channel, path);
+    await Promise.all(fresh.map((each) => this.sync(channel, parentOf(each))));
+    for (const each of fresh) this.#durable.add(each);
   }
 
   /** Others may have removed folders: nothing is taken for granted any more. */
@@ -61,11 +66,17 @@ export class SftpFolders {
     this.#durable.clear();
   }
 
-  /** Brings the names in a folder onto the medium. A folder that is gone meanwhile has none. */
-  async sync(channel: SftpChannel, path: string): Promise<void> {
-    if (!this.syncs) return;
+  /**
+   * Brings the names in a folder onto the medium. A folder that is gone meanwhile has none.
+   * @param change what is changing the names now: it is waited for, and its failure is the failure of this
+   */
+  async sync(channel: SftpChannel, path: string, change: Promise<void> = Promise.resolve()): Promise<void> {
+    if (!this.syncs) return await change;
+    const synced = syncFolder(channel, this.at(path), change);
+    synced.catch(() => {});
+    await change;
     try {
-      await syncFolder(channel, this.at(path));
+      await synced;
     } catch (error) {
       if (!hasStatus(error, sftpCodes.noSuchFile, sftpCodes.noSuchPath)) throw error;
     }
@@ -90,14 +101,29 @@ export class SftpFolders {
   }
 }
 
+/** The folders that a path below the root lies in, from above, without the root. */
+function foldersAbove(path: string): readonly string[] {
+  const parent = parentOf(path);
+  return parent === '' ? [] : [...foldersAbove(parent), parent];
+}
+
 /** The folder that a path below the root lies in; `''` is the root. */
 export function parentOf(path: string): string {
   const parent = dirname(path);
   return parent === '.' ? '' : parent;
 }
 
-/** Brings the names in a folder onto the medium, by the server's fsync on the folder opened like a file. */
-export async function syncFolder(channel: SftpChannel, path: string): Promise<void> {
+/**
+ * Brings the names in a folder onto the medium, by the server's fsync on the folder opened like a file.
+ * @param change is waited for in between
+ */
+export async function syncFolder(channel: SftpChannel, path: string, change?: Promise<void>): Promise<void> {
   const handle = await channel.open(path, 'r');
+  try {
+    await change;
+  } catch (error) {
+    channel.close(handle).catch(() => {});
+    throw error;
+  }
   await Promise.all([channel.fsync(handle), channel.close(handle)]);
 }

@@ -27,13 +27,18 @@ export class SftpLink implements AsyncDisposable {
     this.#options = options;
   }
 
+  /** Whether a transfer of so many bytes is worth more than to share what there is. */
+  isLarge(bytes: number): boolean {
+    return bytes >= LARGE_BYTES;
+  }
+
   /** @param bytes how many will be moved, as far as it is known */
   async lease(bytes = 0): Promise<SftpLease> {
     for (;;) {
       this.#connections = this.#connections.filter(({ lost }) => !lost);
       const least = this.#connections.reduce<SftpConnection | undefined>((best, each) => (best === undefined || each.users < best.users ? each : best), undefined);
       const isFull = this.#refused || this.#connections.length >= this.#options.connections;
-      if (least !== undefined && (least.users === 0 || bytes < LARGE_BYTES || isFull)) return await least.lease();
+      if (least !== undefined && (least.users === 0 || !this.isLarge(bytes) || isFull)) return await least.lease(this.isLarge(bytes));
       const made = await (this.#dialling ??= this.#another(least).finally(() => {
         this.#dialling = undefined;
       }));

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../../contracts/failure.ts';
 import { checkedBody } from '../checkedBody.ts';
 import { TEMPORARY_FOLDER, encodeKey, encodePrefix } from '../keyNames.ts';
-import { listTree } from '../listTree.ts';
+import { listTree, type TreeChild } from '../listTree.ts';
 import { orAborted } from '../orAborted.ts';
 import { removeEmptyFolders } from '../removeEmptyFolders.ts';
 import type { SftpChannel } from './sftpChannel.ts';
@@ -17,7 +17,7 @@ import { linkFile } from './sftpLinkFile.ts';
 import { replaceFile } from './sftpReplace.ts';
 import type { SftpRoot } from './sftpRoot.ts';
 import { hasStatus, sftpCodes } from './sftpStatus.ts';
-import { readAhead, sendBlocks } from './sftpTransfer.ts';
+import { readObject, sendBlocks } from './sftpTransfer.ts';
 import type { ByteRange, PutExpectation, StorageSession, StoredObject, UnfinishedObject } from '../storageDriver.ts';
 import { beginningOf, isOf, temporaryName } from '../temporaryName.ts';
 
@@ -106,35 +106,42 @@ export class SftpSession implements StorageSession {
   async *get(key: string, range?: ByteRange, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     const what = this.#what(key);
     const path = encodeKey(key);
-    using lease = await this.#lease(signal, range?.length);
-    const { channel, connection } = lease;
-    try {
-      const handle = await orAborted(this.#files.open(channel, path), signal);
-      if (handle === undefined) {
-        await this.#root.assert(channel, connection);
-        throw new Failure('E_OBJECT_NOT_FOUND', `there is no ${what}`);
-      }
+    for (let bytes = range?.length; ; ) {
+      using lease = await this.#lease(signal, bytes);
+      const { channel, connection } = lease;
       try {
-        const { size } = await orAborted(channel.fstat(handle), signal);
-        const start = range?.offset ?? 0;
-        const end = range === undefined ? size : range.offset + range.length;
-        if (end > size) throw new Failure('E_CORRUPT', `bytes ${start} to ${end} asked of ${size}: ${what}`);
-        yield* readAhead(channel, handle, start, end, what, signal);
-      } finally {
-        // Nothing hangs on it.
-        channel.close(handle).catch(() => {});
+        const opened = await orAborted(this.#files.open(channel, path), signal);
+        if (opened === undefined) {
+          await this.#root.assert(channel, connection);
+          throw new Failure('E_OBJECT_NOT_FOUND', `there is no ${what}`);
+        }
+        const { handle, length } = opened;
+        try {
+          if (bytes === undefined && this.#link.isLarge(length)) {
+            // How much it is, is known only now: once more, where it is not in the way of others.
+            bytes = length;
+            continue;
+          }
+          return yield* readObject(channel, { handle, length }, range, what, signal);
+        } finally {
+          // Nothing hangs on it.
+          channel.close(handle).catch(() => {});
+        }
+      } catch (error) {
+        throw await sftpFailure(error, { what }, this.#stateOf(channel));
       }
-    } catch (error) {
-      throw await sftpFailure(error, { what }, this.#stateOf(channel));
     }
   }
 
   async stat(key: string, signal?: AbortSignal): Promise<{ readonly length: number } | undefined> {
     const path = encodeKey(key);
     return await this.#using({ what: this.#what(key) }, signal, async (channel, _what, connection) => {
+      // Asked for at the same time: without an object, that the root is there has to be known, too.
+      const rooted = this.#root.assert(channel, connection);
+      rooted.catch(() => {});
       const length = await this.#files.measure(channel, path);
       if (length !== undefined) return { length };
-      await this.#root.assert(channel, connection);
+      await rooted;
       return undefined;
     });
   }
@@ -143,9 +150,10 @@ export class SftpSession implements StorageSession {
     using lease = await this.#lease(signal);
     const { channel, connection } = lease;
     try {
-      await orAborted(this.#root.assert(channel, connection), signal);
+      const rooted = this.#root.assert(channel, connection);
+      const children = async (path: string): Promise<readonly TreeChild[]> => (await orAborted(Promise.all([this.#files.children(channel, path), rooted]), signal))[0];
       const measure = (path: string): Promise<number | undefined> => this.#files.measure(channel, path);
-      yield* listTree({ children: (path) => orAborted(this.#files.children(channel, path), signal), measure }, prefix, signal);
+      yield* listTree({ children, measure }, prefix, signal);
       // A root that went away while it was listed looks like an empty one.
       await orAborted(this.#root.assert(channel, connection), signal);
     } catch (error) {
@@ -191,9 +199,9 @@ export class SftpSession implements StorageSession {
       const handle = await this.#createTemporary(channel, connection, probe);
       const swept: string[] = [];
       try {
-        const now = (await channel.fstat(handle)).mtime * 1000;
-        await channel.close(handle);
-        for (const { filename: name, attrs } of await this.#files.entries(channel, TEMPORARY_FOLDER)) {
+        const [{ mtime }, entries] = await Promise.all([channel.fstat(handle), this.#files.entries(channel, TEMPORARY_FOLDER), channel.close(handle)]);
+        const now = mtime * 1000;
+        for (const { filename: name, attrs } of entries) {
           signal?.throwIfAborted();
           const path = `${TEMPORARY_FOLDER}/${name}`;
           if (path === probe || !attrs.isFile() || (now - attrs.mtime * 1000 < olderThanMs && !isOf(this.#writer, name))) continue;
@@ -257,8 +265,7 @@ export class SftpSession implements StorageSession {
   async #publish(channel: SftpChannel, connection: SftpConnection, temporary: string, path: string, what: string, publish: Publish): Promise<void> {
     for (let round = 1; ; round++) {
       try {
-        await publish(channel, this.#folders.at(temporary), this.#folders.at(path));
-        return await this.#folders.sync(channel, parentOf(path));
+        return await this.#folders.sync(channel, parentOf(path), publish(channel, this.#folders.at(temporary), this.#folders.at(path)));
       } catch (error) {
         if (!(await this.#files.isAbsence(channel, error, path)) || round >= ROUNDS) throw error;
         this.#folders.forget();

@@ -1,5 +1,6 @@
 import { Failure } from '../../contracts/failure.ts';
 import { orAborted } from '../orAborted.ts';
+import type { ByteRange } from '../storageDriver.ts';
 import type { SftpChannel } from './sftpChannel.ts';
 import { hasStatus, sftpCodes } from './sftpStatus.ts';
 
@@ -41,8 +42,38 @@ export async function sendBlocks(channel: SftpChannel, handle: Buffer, blocks: A
   return { written };
 }
 
+/**
+ * The bytes of an open object, or of a range of it. They are asked for at once, while the server says how long it is.
+ * @param opened its handle, and how long it was before
+ * @throws Failure E_CORRUPT when it is shorter than the range
+ */
+export async function* readObject(channel: SftpChannel, opened: { readonly handle: Buffer; readonly length: number }, range: ByteRange | undefined, what: string, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  const { handle, length } = opened;
+  const partOf = (size: number): AsyncGenerator<Uint8Array> => {
+    const { offset, length: wanted } = range ?? { offset: 0, length: size };
+    if (offset + wanted > size) throw new Failure('E_CORRUPT', `bytes ${offset} to ${offset + wanted} asked of ${size}: ${what}`);
+    return readAhead(channel, handle, offset, offset + wanted, what, signal);
+  };
+  const status = channel.fstat(handle);
+  status.catch(() => {});
+  let blocks = partOf(length);
+  let first = blocks.next();
+  first.catch(() => {});
+  const { size } = await orAborted(status, signal);
+  if (size !== length) {
+    // Replaced just before it was opened.
+    void blocks.return(undefined);
+    blocks = partOf(size);
+    first = blocks.next();
+  }
+  const { value, done } = await first;
+  if (done === true) return;
+  yield value;
+  yield* blocks;
+}
+
 /** The bytes from `start` to `end` of an open file, asked for ahead. */
-export async function* readAhead(channel: SftpChannel, handle: Buffer, start: number, end: number, what: string, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+async function* readAhead(channel: SftpChannel, handle: Buffer, start: number, end: number, what: string, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
   const size = Math.min(channel.readBytes, REQUEST_BYTES);
   const most = Math.max(1, Math.min(UNDER_WAY_REQUESTS, Math.floor(UNDER_WAY_BYTES / size)));
   const underWay: Promise<Buffer>[] = [];

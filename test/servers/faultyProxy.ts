@@ -11,6 +11,8 @@ export interface FaultyProxy extends AsyncDisposable {
   /** Nothing passes any more, and nobody is told. */
   stalled: boolean;
   bytesPerSecond: number | undefined;
+  /** How long everything is on its way, in either direction; may be set before there is a connection. */
+  delayMs: number;
   /** How many connections there were. */
   connections: number;
 }
@@ -27,7 +29,7 @@ export async function startFaultyProxy(to: number): Promise<FaultyProxy> {
     void pass(far, near, 'down');
   });
   const proxy: FaultyProxy = {
-    port: 0, resetAfter: undefined, flip: undefined, stalled: false, bytesPerSecond: undefined, connections: 0,
+    port: 0, resetAfter: undefined, flip: undefined, stalled: false, bytesPerSecond: undefined, delayMs: 0, connections: 0,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
@@ -49,9 +51,11 @@ export async function startFaultyProxy(to: number): Promise<FaultyProxy> {
           return;
         }
         if (proxy.bytesPerSecond !== undefined) await sleep((chunk.length / proxy.bytesPerSecond) * 1000);
-        if (!into.write(chunk)) await new Promise((resolve) => into.once('drain', resolve).once('close', resolve));
+        if (proxy.delayMs > 0) setTimeout(() => into.write(chunk), proxy.delayMs);
+        else if (!into.write(chunk)) await new Promise((resolve) => into.once('drain', resolve).once('close', resolve));
       }
-      into.end();
+      if (proxy.delayMs > 0) setTimeout(() => into.end(), proxy.delayMs);
+      else into.end();
     } catch {
       // The other side ends with it.
     }

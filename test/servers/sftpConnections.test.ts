@@ -12,6 +12,7 @@ import { putAnd } from './putAnd.ts';
 import { lengthsOf, openSftp, putSample, readLength } from './sftpPlace.ts';
 
 const LARGE = 6_000_000;
+const LINE_BYTES = 32 << 20;
 let folder: string;
 let lab: Lab;
 
@@ -99,6 +100,31 @@ test('of several connections that are lost, each fails only what was under way o
   proxy.resetAfter = undefined;
   await threeAtOnce(session);
   expect(await readLength(session, 'c')).toBe(LARGE);
+});
+
+test('over a long line an operation costs few round trips, and each of a large object brings much', { timeout: 60_000 }, async () => {
+  await using proxy = await startFaultyProxy(lab.place('sftp').ports['port']!);
+  proxy.delayMs = 25;
+  await using session = await open(proxy.port, { path: 'far' });
+  const folders = Array.from({ length: 24 }, (_, index) => `folder-${index}/object`);
+  for (const [key, length] of [['small', 10], ['large', LINE_BYTES]] as const) await putSample(session, key, length);
+  await Promise.all(folders.map((key) => putSample(session, key)));
+  const quickest = async (times: number, work: () => Promise<unknown>): Promise<number> => {
+    const took: number[] = [];
+    for (let i = 0; i < times; i++) {
+      const begin = performance.now();
+      await work();
+      took.push(performance.now() - begin);
+    }
+    return Math.min(...took);
+  };
+  const roundTrip = await quickest(5, () => session.stat('small'));
+  expect(await quickest(5, () => session.stat('absent')) / roundTrip).toBeLessThan(1.6);
+  expect(await quickest(5, () => readLength(session, 'small')) / roundTrip).toBeLessThan(2.6);
+  expect(await quickest(3, () => putSample(session, 'small')) / roundTrip).toBeLessThan(4.6);
+  expect(await quickest(3, () => lengthsOf(session)) / roundTrip).toBeLessThan(12);
+  const large = await quickest(2, async () => expect(await readLength(session, 'large')).toBe(LINE_BYTES));
+  expect(LINE_BYTES / (large / roundTrip)).toBeGreaterThan(2.2 * (1 << 20));
 });
 
 test('what was made for sending and for taking in is given back at once, not left to the garbage collector', async () => {

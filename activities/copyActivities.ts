@@ -82,7 +82,7 @@ async function openAll(deps: ActivityDependencies, copy: CopyTask): Promise<{ re
     destinations.push({
       name: ref.name, repository,
       parent: table === undefined ? undefined : await openIndex(repository, deps.pool, table),
-      bad: copy.parent === null ? new Set() : await knownDamage(repository, copy.parent.setId),
+      bad: copy.parent === null ? new Set() : await knownDamage(repository, { cluster: copy.ref.cluster, task: copy.task, setId: copy.parent.setId }),
     });
   }
   const owned = stack.move();

@@ -93,7 +93,7 @@ async function findParent(deps: ActivityDependencies, ref: SourceRef, task: stri
     const part = manifest.sources.find((each) => each.source === ref.source && each.instance === ref.instance)!;
     const body = await readDescription(opened.repository, manifest, part);
     found.push({ parent: { setId: manifest.setId, handle: body.handle, incrementsSinceFull: body.incrementsSinceFull }, selection: body.selection });
-    const damage = await knownDamage(opened.repository, manifest.setId);
+    const damage = await knownDamage(opened.repository, manifest);
     if ([...damage].some((key) => !key.startsWith('packs/'))) because ??= `the index of set ${manifest.setId} at ${destination} is known to be damaged`;
     if (canonicalJson(body.selection) !== canonicalJson(ref.selection)) because ??= `what the task selects of ${name} changed since set ${manifest.setId}`;
   }

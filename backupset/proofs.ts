@@ -1,10 +1,13 @@
 import { z } from 'zod';
+import { inLanes } from './inLanes.ts';
 import { countSchema, digestSchema, formatVersion, parseChecked, putJson, readObject, withChecksum } from './jsonObject.ts';
 import { parseSetKey, setFolder, taskFolder, type SetRef } from './layout.ts';
 import { findSet } from './readManifest.ts';
 import type { Repository } from './repository.ts';
 import type { VerifyResult } from './verifySet.ts';
 
+/** How many proofs are read at once. */
+const READ_AT_ONCE = 8;
 /** The levels a proof may have, each deeper than the one before. */
 export const verificationLevels = ['presence', 'stored', 'content', 'restored'] as const;
 const proofSchema = z.object({
@@ -32,7 +35,14 @@ export async function writeProof(repository: Repository, result: VerifyResult, k
     ...(result.onTopOf === undefined ? {} : { onTopOf: [...result.onTopOf] }), ...(result.readBackBefore === undefined ? {} : { readBackBefore: result.readBackBefore }),
     damage: result.damage.map(({ object, kind, total }) => ({ object, kind, entries: total })),
   };
-  await putJson(repository.session, `${setFolder(set)}/proofs/${at.replaceAll(/[:.-]/g, '')}-${result.level}.json`, withChecksum(proof));
+  await putJson(repository.session, `${setFolder(set)}/proofs/${at.replaceAll(/[:.-]/g, '')}-${result.level}-${isGood(proof) ? GOOD : 'damaged'}.json`, withChecksum(proof));
+}
+
+/** How the name of a proof ends that found no damage: it need not be read to know that. Those of older versions of this product do not tell. */
+const GOOD = 'good';
+
+function isGood({ ok, damage }: Pick<Proof, 'ok' | 'damage'>): boolean {
+  return ok && damage.length === 0;
 }
 
 /** When the newest proof below a folder was made: the names tell, none is read. 0 without any. */
@@ -48,21 +58,20 @@ async function newestProofMs(repository: Repository, folder: string): Promise<nu
 
 /** All proofs of a set, oldest first. */
 export async function readProofs(repository: Repository, set: SetRef): Promise<Proof[]> {
-  return await readProofsAt(repository, `${setFolder(set)}/proofs/`);
+  return await readProofsAt(repository, `${setFolder(set)}/proofs/`, () => true);
 }
 
 /**
  * Keys of objects that verifications found bad and that count as bad for this set: by its own proofs, where a later one at the same or a deeper
  * level clears what an earlier one found (one on top of another set clears nothing: it did not look at all of it); and by proofs of the task's other sets that are newer than this set's newest good one of such a level.
  */
-export async function knownDamage(repository: Repository, setId: string): Promise<ReadonlySet<string>> {
-  const set = await findSet(repository, setId);
-  return damageOf(await readTaskProofs(repository, set), setId);
+export async function knownDamage(repository: Repository, set: SetRef): Promise<ReadonlySet<string>> {
+  return damageOf(await readTaskProofs(repository, set, [set.setId]), set.setId);
 }
 
-/** The proofs of all sets of a task, oldest first. */
-export async function readTaskProofs(repository: Repository, { cluster, task }: Pick<SetRef, 'cluster' | 'task'>): Promise<Proof[]> {
-  return await readProofsAt(repository, `${taskFolder(cluster, task)}/`);
+/** The proofs of some sets of a task, and of its others those that may have found damage, oldest first: a task has as many proofs as runs, and nearly all are good. */
+export async function readTaskProofs(repository: Repository, { cluster, task }: Pick<SetRef, 'cluster' | 'task'>, setIds: readonly string[]): Promise<Proof[]> {
+  return await readProofsAt(repository, `${taskFolder(cluster, task)}/`, (key) => !key.endsWith(`-${GOOD}.json`) || setIds.includes(parseSetKey(key)?.set.setId ?? ''));
 }
 
 /** The same from proofs at hand, oldest first. */
@@ -80,10 +89,11 @@ export function damageOf(proofs: readonly Proof[], setId: string): ReadonlySet<s
   return new Set(bad.keys());
 }
 
-async function readProofsAt(repository: Repository, folder: string): Promise<Proof[]> {
-  const proofs: Proof[] = [];
-  for await (const { key } of repository.session.list(folder)) {
-    if (/\/proofs\/[^/]+\.json$/.test(key)) proofs.push(parseChecked(await readObject(repository.session, key, 64 << 20), proofSchema, key));
-  }
+/** @param isWanted by the key; others are not read */
+async function readProofsAt(repository: Repository, folder: string, isWanted: (key: string) => boolean): Promise<Proof[]> {
+  const keys: string[] = [];
+  for await (const { key } of repository.session.list(folder)) if (/\/proofs\/[^/]+\.json$/.test(key) && isWanted(key)) keys.push(key);
+  const proofs = new Array<Proof>(keys.length);
+  await inLanes(keys.entries(), READ_AT_ONCE, async ([index, key]) => void (proofs[index] = parseChecked(await readObject(repository.session, key, 64 << 20), proofSchema, key)));
   return proofs.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
 }

@@ -20,7 +20,7 @@ export interface VouchedBefore {
  */
 export async function vouchedBefore(repository: Repository, set: SetRef, level: VerificationLevel): Promise<VouchedBefore[]> {
   const manifest = await readManifestOf(repository, set);
-  const proofs = await readTaskProofs(repository, set);
+  const proofs = await readTaskProofs(repository, set, manifest.sources.flatMap(({ parentSetId }) => parentSetId ?? []));
   const depth = verificationLevels.indexOf(level);
   const vouched: VouchedBefore[] = [];
   for (const { source, instance, kind, parentSetId } of manifest.sources) {

@@ -28,20 +28,50 @@ interface Segment {
   readonly child: TreeChild;
 }
 
-/** What a folder holds: segments in their order, or all objects below it at once. */
-type Folder = { readonly segments: readonly Segment[] } | { readonly objects: readonly StoredObject[] };
+/** What a folder holds: all objects below it at once, or segments in their order, whose folders are asked for ahead. */
+type Folder = { readonly objects: readonly StoredObject[] } | { readonly segments: readonly Segment[]; readonly folders: FoldersAhead };
 
 /** How many lengths are asked for at once. */
 const MEASURES = 16;
 /** How many folders of one folder are asked for before it is their turn: each is a round trip or two, which are long where the destination is far. */
 const FOLDERS_AHEAD = 8;
+/** The same in a folder that is asked for ahead itself. */
+const FURTHER_AHEAD = 2;
 
 /**
- * The objects of a tree in the order of `compareKeys`. Holds the names of a few folders per level of depth, never the whole tree.
+ * The objects of a tree in the order of `compareKeys`. Holds the names of some folders per level of depth, never the whole tree.
  * Foreign names and everything below them are left out.
  */
 export async function* listTree(tree: Tree, prefix: string, signal?: AbortSignal): AsyncGenerator<StoredObject> {
   yield* objectsOf(tree, await folderAt(tree, encodePrefix(prefix, tree.naming), prefix, signal), prefix, signal);
+}
+
+/** The folders of a folder in their order, some of them under way. */
+class FoldersAhead {
+  readonly #folders: Iterator<Segment>;
+  readonly #load: (segment: Segment) => Promise<Folder>;
+  readonly #underWay: Promise<Folder>[] = [];
+
+  constructor(folders: Iterator<Segment>, load: (segment: Segment) => Promise<Folder>) {
+    this.#folders = folders;
+    this.#load = load;
+  }
+
+  /** Asks for as many, as far as that was not done, and for so many folders in each of them. */
+  ask(ahead: number, further: number): void {
+    while (this.#underWay.length < ahead) {
+      const { value, done } = this.#folders.next();
+      if (done === true) return;
+      const loading = this.#load(value as Segment);
+      loading.then((folder) => 'folders' in folder && folder.folders.ask(further, 0), () => {});
+      this.#underWay.push(loading);
+    }
+  }
+
+  /** The next one, which was asked for. */
+  async next(): Promise<Folder> {
+    return await this.#underWay.shift()!;
+  }
 }
 
 async function folderAt(tree: Tree, path: string, prefix: string, signal?: AbortSignal): Promise<Folder> {
@@ -49,29 +79,20 @@ async function folderAt(tree: Tree, path: string, prefix: string, signal?: Abort
   if (whole !== undefined) return { objects: inOrder(whole, path === '', prefix, tree.naming) };
   const segments: Segment[] = [];
   await collect(tree, path, path === '', [], segments, signal);
-  return { segments: segments.sort((a, b) => compareKeys(a.segment, b.segment)) };
+  segments.sort((a, b) => compareKeys(a.segment, b.segment));
+  const folders = new FoldersAhead(segments.filter(({ child }) => child.isFolder).values(), (each) => folderAt(tree, each.path, `${prefix}${each.segment}/`, signal));
+  return { segments, folders };
 }
 
 async function* objectsOf(tree: Tree, folder: Folder, prefix: string, signal?: AbortSignal): AsyncGenerator<StoredObject> {
   if ('objects' in folder) return yield* folder.objects;
-  const { segments } = folder;
-  const folders = segments.filter(({ child }) => child.isFolder).values();
-  const ahead: Promise<Folder>[] = [];
-  const ask = (): void => {
-    while (ahead.length < FOLDERS_AHEAD) {
-      const { value: next, done } = folders.next();
-      if (done === true) return;
-      const asked = folderAt(tree, next.path, `${prefix}${next.segment}/`, signal);
-      asked.catch(() => {});
-      ahead.push(asked);
-    }
-  };
+  const { segments, folders } = folder;
   for (let i = 0; i < segments.length; ) {
-    ask();
+    folders.ask(FOLDERS_AHEAD, FURTHER_AHEAD);
     const { segment, child } = segments[i]!;
     if (child.isFolder) {
       i++;
-      yield* objectsOf(tree, await ahead.shift()!, `${prefix}${segment}/`, signal);
+      yield* objectsOf(tree, await folders.next(), `${prefix}${segment}/`, signal);
       continue;
     }
     const files: Segment[] = [];

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createFramePool } from '../../backupset/framePool.ts';
@@ -91,6 +91,34 @@ describe.each(['stored', 'content'] as const)('damage, %s', (level) => {
     expect(whole.damage.map((each) => each.object).sort()).toEqual([new1, old1].sort());
     await writeProof(repository, whole);
     await writeProof(repository, { ...found, ok: true, damage: [] });
-    expect([...(await knownDamage(repository, 'B'))].sort()).toEqual([new1, old1].sort());
+    expect([...(await knownDamage(repository, { cluster: 'c1', task: 'nightly', setId: 'B' }))].sort()).toEqual([new1, old1].sort());
+  });
+});
+
+describe('proofs', () => {
+  const damaged = { level: 'stored', ok: false, checkedObjects: 1, checkedBytes: 1, damage: [{ object: 'packs/aa/x', kind: 'digest', entries: [], total: 0 }] } as const;
+
+  it('of a hundred sets that are good are not read to know what is damaged; one that found damage is, wherever it lies', async () => {
+    await using sample = await openSample();
+    const { repository } = sample;
+    let reads: string[] = [];
+    const get = repository.session.get.bind(repository.session);
+    repository.session.get = (key, ...more) => (reads.push(key), get(key, ...more));
+    for (let i = 0; i < 100; i++) await writeProof(repository, { ...damaged, setId: `S${i}`, ok: true, damage: [] }, ref(`S${i}`));
+    expect((await knownDamage(repository, ref('S99'))).size).toBe(0);
+    expect(reads).toHaveLength(1);
+    await writeProof(repository, { ...damaged, setId: 'S3' }, ref('S3'));
+    reads = [];
+    expect([...(await knownDamage(repository, ref('S99')))]).toEqual(['packs/aa/x']);
+    expect(reads).toHaveLength(2);
+  });
+
+  it('of older versions, whose names do not tell what they found, are read', async () => {
+    await using sample = await openSample();
+    const { repository } = sample;
+    await writeProof(repository, { ...damaged, setId: 'A' }, ref('A'));
+    const folder = join(sample.folder, 'sets', 'c1', 'nightly', 'A', 'proofs');
+    for (const name of await readdir(folder)) await rename(join(folder, name), join(folder, name.replace('-damaged', '')));
+    expect([...(await knownDamage(repository, ref('B')))]).toEqual(['packs/aa/x']);
   });
 });

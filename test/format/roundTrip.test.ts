@@ -111,11 +111,11 @@ describe.each([['plain', undefined], ['encrypted', rawKey]] as const)('%s conten
     await sealSample(repository, pool, 'A', sampleContents());
     expect((await Array.fromAsync(listSets(repository))).map((each) => each.state)).toEqual(['sealed']);
     await writeProof(repository, { setId: 'A', level: 'stored', ok: false, checkedObjects: 1, checkedBytes: 1, damage: [{ object: 'packs/aa/x', kind: 'digest', entries: [], total: 0 }] });
-    expect([...(await knownDamage(repository, 'A'))]).toEqual(['packs/aa/x']);
+    expect([...(await knownDamage(repository, { cluster: 'c1', task: 'nightly', setId: 'A' }))]).toEqual(['packs/aa/x']);
     expect((await Array.fromAsync(listSets(repository))).map((each) => each.state)).toEqual(['damaged']);
     await new Promise((resolve) => setTimeout(resolve, 3));
     await writeProof(repository, await verifySet(repository, pool, 'A', 'content'));
-    expect((await knownDamage(repository, 'A')).size).toBe(0);
+    expect((await knownDamage(repository, { cluster: 'c1', task: 'nightly', setId: 'A' })).size).toBe(0);
     expect(await Array.fromAsync(listSets(repository))).toMatchObject([{ state: 'verified', verified: 'content' }]);
     expect((await latestSet(repository, 'c1', 'nightly', 'hdfs', 'hacluster'))?.setId).toBe('A');
     expect(await latestSet(repository, 'c1', 'nightly', 'hdfs', 'other')).toBeUndefined();

@@ -62,5 +62,5 @@ it('damage that is found after the clock was set back is not taken for one that 
   await writeProof(repository, good);
   vi.useRealTimers();
   await writeProof(repository, { ...good, ok: false, damage: [{ object: 'packs/aa/x', kind: 'digest', entries: [], total: 0 }] });
-  expect([...(await knownDamage(repository, setId))]).toEqual(['packs/aa/x']);
+  expect([...(await knownDamage(repository, { cluster: 'prod', task: 'nightly', setId }))]).toEqual(['packs/aa/x']);
 });

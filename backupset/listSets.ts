@@ -22,6 +22,9 @@ export interface SetSummary extends SetRef {
   readonly reason?: string;
 }
 
+/** How many sets are read before it is their turn: each is two or three objects, one after the other. */
+const READ_AHEAD = 8;
+
 /** Sets of the repository, oldest first. @param options.begun also those without a manifest: unfinished, or given up */
 export async function* listSets(repository: Repository, options: { readonly begun?: boolean } = {}): AsyncGenerator<SetSummary> {
   const found = new Map<string, { readonly set: SetRef; sealed: boolean; proofs: boolean }>();
@@ -35,10 +38,15 @@ export async function* listSets(repository: Repository, options: { readonly begu
     found.set(name, entry);
   }
   const order = [...found.values()].sort((a, b) => (a.set.setId < b.set.setId ? -1 : a.set.setId > b.set.setId ? 1 : 0));
+  const ahead: Promise<SetSummary>[] = [];
   for (const { set, sealed, proofs } of order) {
-    if (sealed) yield await summarize(repository, set, proofs);
-    else if (options.begun) yield unknown(set, 'begun');
+    if (!sealed && options.begun !== true) continue;
+    const reading = sealed ? summarize(repository, set, proofs) : Promise.resolve(unknown(set, 'begun'));
+    reading.catch(() => {});
+    ahead.push(reading);
+    if (ahead.length === READ_AHEAD) yield await ahead.shift()!;
   }
+  for (const each of ahead) yield await each;
 }
 
 async function summarize(repository: Repository, set: SetRef, hasProofs: boolean): Promise<SetSummary> {

@@ -47,13 +47,16 @@ function isGood({ ok, damage }: Pick<Proof, 'ok' | 'damage'>): boolean {
 
 /** When the newest proof below a folder was made: the names tell, none is read. 0 without any. */
 async function newestProofMs(repository: Repository, folder: string): Promise<number> {
-  let newest = '';
-  for await (const { key } of repository.session.list(`${folder}/`)) {
-    const stamp = /\/proofs\/(\d{8}T\d{9})Z-/.exec(key)?.[1] ?? '';
-    if (stamp > newest) newest = stamp;
-  }
-  const madeMs = Date.parse(newest.replace(/^(....)(..)(..)T(..)(..)(..)(...)$/, '$1-$2-$3T$4:$5:$6.$7Z'));
-  return Number.isNaN(madeMs) ? 0 : madeMs;
+  let newest = 0;
+  for await (const { key } of repository.session.list(`${folder}/`)) newest = Math.max(newest, namedProof(key)?.atMs ?? 0);
+  return newest;
+}
+
+/** What the key of a proof tells of it; `undefined` for another object. `isGood` is false also where the name does not tell. */
+export function namedProof(key: string): { readonly atMs: number; readonly level: string; readonly isGood: boolean } | undefined {
+  const [, stamp, level, outcome] = /\/proofs\/(\d{8}T\d{9})Z-([a-z]+)(?:-([a-z]+))?\.json$/.exec(key) ?? [];
+  const atMs = Date.parse(stamp?.replace(/^(....)(..)(..)T(..)(..)(..)(...)$/, '$1-$2-$3T$4:$5:$6.$7Z') ?? '');
+  return level === undefined || Number.isNaN(atMs) ? undefined : { atMs, level, isGood: outcome === GOOD };
 }
 
 /** All proofs of a set, oldest first. */
@@ -71,7 +74,7 @@ export async function knownDamage(repository: Repository, set: SetRef): Promise<
 
 /** The proofs of some sets of a task, and of its others those that may have found damage, oldest first: a task has as many proofs as runs, and nearly all are good. */
 export async function readTaskProofs(repository: Repository, { cluster, task }: Pick<SetRef, 'cluster' | 'task'>, setIds: readonly string[]): Promise<Proof[]> {
-  return await readProofsAt(repository, `${taskFolder(cluster, task)}/`, (key) => !key.endsWith(`-${GOOD}.json`) || setIds.includes(parseSetKey(key)?.set.setId ?? ''));
+  return await readProofsAt(repository, `${taskFolder(cluster, task)}/`, (key) => namedProof(key)?.isGood !== true || setIds.includes(parseSetKey(key)?.set.setId ?? ''));
 }
 
 /** The same from proofs at hand, oldest first. */

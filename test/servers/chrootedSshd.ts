@@ -41,7 +41,9 @@ export async function startChrootedSshd(place: ServerPlace): Promise<ChrootedSsh
   await withUser('shadow', `${user}:${await hashOf(files.password)}:20000:0:99999:7:::`);
   await writeFile(join(folder, 'sshd_config'), [
     `Port ${port}`, 'ListenAddress 127.0.0.1', `HostKey ${files.hostKey}`, 'PidFile none', 'UsePAM no', 'PasswordAuthentication yes', 'PubkeyAuthentication no', 'KbdInteractiveAuthentication no', `AllowUsers ${user}`,
-    'ChrootDirectory /run/jail', 'Subsystem sftp internal-sftp', 'ForceCommand internal-sftp -d /home', 'DisableForwarding yes', '',
+    'ChrootDirectory /run/jail', 'Subsystem sftp internal-sftp', 'ForceCommand internal-sftp -d /home', 'DisableForwarding yes',
+    // The fewest channels of a connection that a server can be made to give.
+    'MaxSessions 1', '',
   ].join('\n'));
   const tool = join(place.toolsFolder, 'openssh');
   const child = spawn('unshare', ['-m', 'sh', '-c', script, 'sh', folder, join(tool, 'usr', 'sbin', 'sshd')], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, LD_LIBRARY_PATH: libraryFolders(tool).join(':') } });

@@ -8,7 +8,7 @@ import { checkDestination, type ConformanceResult } from '../../storage/conforma
 import { sftp } from '../../storage/sftp.ts';
 import type { StorageSession } from '../../storage/storageDriver.ts';
 import { startChrootedSshd, type ChrootedSshd } from './chrootedSshd.ts';
-import { lengthsOf, openSftp, putSample } from './sftpPlace.ts';
+import { lengthsOf, openSftp, putSample, readLength } from './sftpPlace.ts';
 
 // A server as hosters run it: password, and a folder that looks like the whole file system.
 let folder: string;
@@ -33,6 +33,14 @@ afterAll(async () => {
 async function open(changes: Record<string, unknown> = {}): Promise<StorageSession> {
   return await openSftp(lab, 'sftp', { port: sshd.port, user: sshd.user, privateKey: undefined, password: { file: sftpFiles(lab.place('sftp')).password }, knownHosts: undefined, hostKey: fingerprint, ...changes });
 }
+
+test('where a connection has but one channel, large transfers at once share what there is', async () => {
+  await using session = await open();
+  const keys = Array.from({ length: 6 }, (_, index) => `shared/${index}`);
+  await Promise.all(keys.map((key) => putSample(session, key, 6_000_000)));
+  expect(await Promise.all(keys.map((key) => readLength(session, key)))).toEqual(keys.map(() => 6_000_000));
+  await Promise.all(keys.map((key) => session.remove(key)));
+});
 
 test('every promise of a destination is kept for a user with a password who is shut into a folder', { timeout: 120_000 }, async () => {
   const results: ConformanceResult[] = [];

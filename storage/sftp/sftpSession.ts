@@ -151,6 +151,7 @@ export class SftpSession implements StorageSession {
     const { channel, connection } = lease;
     try {
       const rooted = this.#root.assert(channel, connection);
+      rooted.catch(() => {});
       const children = async (path: string): Promise<readonly TreeChild[]> => (await orAborted(Promise.all([this.#files.children(channel, path), rooted]), signal))[0];
       const measure = (path: string): Promise<number | undefined> => this.#files.measure(channel, path);
       yield* listTree({ children, measure }, prefix, signal);

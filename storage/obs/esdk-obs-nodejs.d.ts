@@ -17,7 +17,7 @@ declare module 'esdk-obs-nodejs' {
 
   interface ObsUtil {
     readonly signatureContext: { readonly signature: 'obs' | 'v2' } | null;
-    makeRequest(method: string, options: unknown, attempt: number, done: (error: unknown, reply?: unknown) => void): Promise<void>;
+    makeRequest(method: string, options: { readonly headers: Record<string, string>; readonly xml?: unknown }, attempt: number, done: (error: unknown, reply?: unknown) => void): Promise<void>;
   }
 
   export default class ObsClient {

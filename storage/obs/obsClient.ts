@@ -7,7 +7,7 @@ import type { SecretReader } from '../../contracts/secretReader.ts';
 import type { ObsAgents } from './obsAgents.ts';
 import type { ObsConfig } from './obsConfig.ts';
 import { readCredentials, type ObsCredentials } from './obsCredentials.ts';
-import { bucketGone, networkFailure, refusalFailure, type Refusal } from './obsFailure.ts';
+import { bucketGone, networkFailure, noStore, refusalFailure, type Refusal } from './obsFailure.ts';
 import { watchRequest } from './requestWatch.ts';
 
 /** Longer than any request: the SDK’s own timer answers without ending the request, so it must never be the first. */
@@ -18,6 +18,9 @@ const DEADLINE_MS = 120_000;
 const BUCKET_MS = 1000;
 /** Temporary credentials are renewed behind their references by whoever hands them out. */
 const CREDENTIALS_MS = 30_000;
+/** A store tells a digest with each of these, and with each listing whether it is the end; a page that a proxy or another server answers with instead is neither an object nor an empty folder. */
+const TELL_DIGEST: ReadonlySet<string> = new Set(['PutObject', 'UploadPart', 'GetObject', 'GetObjectMetadata']);
+const TELL_END: ReadonlySet<string> = new Set(['ListObjects', 'ListMultipartUploads', 'ListParts']);
 
 export interface ObsAnswer {
   readonly status: number;
@@ -66,16 +69,24 @@ export class ObsClient {
   async call(method: string, parameters: ObsParameters, call: ObsCall): Promise<ObsAnswer> {
     call.signal?.throwIfAborted();
     await this.#renewCredentials();
-    const { CommonMsg: { Status: status, Code: code = '', Message: message = '' }, InterfaceResult: result = {}, headers } = await this.#request(method, parameters, call);
+    const reply = await this.#request(method, parameters, call);
+    const { InterfaceResult, headers } = reply;
+    const result = InterfaceResult ?? {};
+    const refusal = refusalOf(reply);
+    const { status, code } = refusal;
     if ((status >= 300 || status < 200) && call.accept?.includes(status) !== true) {
-      const failure = this.refusal({ status, code: String(code), message: String(message) }, call.what);
+      const failure = this.refusal(await this.#reasonOf(refusal, method, parameters, call), call.what);
       // Perhaps the credentials were renewed meanwhile: the next request uses fresh ones.
-      if (status === 403) this.#credentialsReadAt = -Infinity;
+      if (status === 400 || status === 403) this.#credentialsReadAt = -Infinity;
       throw failure;
+    }
+    if (status < 300 && ((TELL_DIGEST.has(method) && headers.etag === undefined) || (TELL_END.has(method) && !/^(true|false)$/.test(String(result['IsTruncated']))))) {
+      if (result['Content'] instanceof Readable) result['Content'].destroy();
+      throw noStore(status, call.what);
     }
     // This one asks the service, whatever bucket it names.
     if (status < 300 && method !== 'HeadApiVersion') this.#bucketSeenAt = performance.now();
-    return { status, code: String(code), result: result ?? {}, headers };
+    return { status, code, result, headers };
   }
 
   /** Whether the bucket was there a moment ago: then something absent is absent in it. */
@@ -85,11 +96,20 @@ export class ObsClient {
 
   /** A refusal as a failure. A bucket that was there and is not any more is away, which waiting may cure; one that never was is a mistake. */
   refusal(refusal: Refusal, what: string): Failure {
-    return refusal.code === 'NoSuchBucket' && this.#bucketSeenAt > -Infinity ? bucketGone(what) : refusalFailure(refusal, what);
+    return refusal.code === 'NoSuchBucket' && this.#bucketSeenAt > -Infinity ? bucketGone(what) : refusalFailure(refusal, what, this.#renew !== undefined);
   }
 
   close(): void {
     this.#sdk.close();
+  }
+
+  /** A refused HEAD has no body to say why: what needs the same right is asked for with one. */
+  async #reasonOf(refusal: Refusal, method: string, parameters: ObsParameters, call: ObsCall): Promise<Refusal> {
+    const isHead = method === 'HeadBucket' || method === 'GetObjectMetadata';
+    if (!isHead || refusal.code !== '' || (refusal.status !== 400 && refusal.status !== 403)) return refusal;
+    const reply = method === 'HeadBucket' ? await this.#request('ListObjects', { ...parameters, MaxKeys: 1 }, call) : await this.#request('GetObject', { ...parameters, Range: 'bytes=0-0' }, call);
+    const told = refusalOf(reply);
+    return told.status === refusal.status ? told : refusal;
   }
 
   async #request(method: string, parameters: ObsParameters, call: ObsCall): Promise<ObsReply & { readonly headers: IncomingHttpHeaders }> {
@@ -131,9 +151,16 @@ export class ObsClient {
   async #renewCredentials(): Promise<void> {
     if (this.#renew === undefined || performance.now() - this.#credentialsReadAt < CREDENTIALS_MS) return;
     this.#credentialsReadAt = performance.now();
-    const { accessKey, secretKey, securityToken } = await this.#renew();
-    this.#sdk.refresh(accessKey, secretKey, securityToken);
+    // Somebody may be writing them just now: those we have are used until the server refuses them.
+    const credentials = await this.#renew().catch(() => undefined);
+    if (credentials !== undefined) this.#sdk.refresh(credentials.accessKey, credentials.secretKey, credentials.securityToken);
   }
+}
+
+/** What a reply says of itself. Without a code, the message is the SDK's own about a body that is no XML. */
+function refusalOf({ CommonMsg: { Status: status, Code, Message } }: ObsReply): Refusal {
+  const code = typeof Code === 'string' ? Code : '';
+  return { status, code, message: code === '' || typeof Message !== 'string' ? '' : Message };
 }
 
 /**
@@ -156,9 +183,13 @@ export async function createObsClient(config: ObsConfig, agents: ObsAgents, read
     // Its constructor goes on after it returned.
     while (sdk.util.signatureContext === null) await new Promise((resolve) => setImmediate(resolve));
     if (sdk.util.signatureContext.signature !== signature) throw new Failure('E_CONFIG', `${shown} cannot be signed for as ${signature}`, { hint: 'remove signature from the destination' });
-    // What it throws itself it leaves to nobody, and then never answers.
     const makeRequest = sdk.util.makeRequest;
-    sdk.util.makeRequest = (method, options, attempt, done) => makeRequest.call(sdk.util, method, options, attempt, done).catch(done);
+    sdk.util.makeRequest = (method, options, attempt, done) => {
+      // It calls every body JSON, whatever it was told.
+      if (options.xml instanceof Readable) options.headers['Content-Type'] = 'application/octet-stream';
+      // What it throws itself it leaves to nobody, and then never answers.
+      return makeRequest.call(sdk.util, method, options, attempt, done).catch(done);
+    };
     const renew = config.securityToken === undefined ? undefined : (): Promise<ObsCredentials> => readCredentials(config, readSecret);
     return new ObsClient(sdk, config.stallSeconds * 1000, renew);
   };

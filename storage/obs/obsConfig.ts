@@ -9,8 +9,8 @@ const MiB = 1024 * 1024;
 export const longestKey = 1024;
 
 const endpoint = z
-  .url({ protocol: /^https?$/, error: 'an address such as https://obs.eu-west-101.myhuaweicloud.eu' })
-  .refine((text) => isBare(text), { error: 'only https://host or https://host:port: no path, no user, no IPv6 address' })
+  .string()
+  .refine((text) => isBare(text, /^https?:\/\//i), { error: 'must be https://host or https://host:port: no path, no user, no IPv6 address' })
   .describe('address of the service in the region of the bucket, without the name of the bucket');
 
 /** Block of a destination of type `OBS` in the configuration. */
@@ -23,14 +23,14 @@ export const obsConfig = z
     accessKey: secretReference.describe('where the access key id is'),
     secretKey: secretReference.describe('where the secret access key is'),
     securityToken: secretReference.optional().describe('where the token of temporary credentials is; all three are read again while a run goes on'),
-    caFile: z.string().regex(/^\//, 'an absolute path').optional().describe('PEM file with the certificates to trust instead of the system’s'),
+    caFile: z.string().regex(/^\//, 'an absolute path').optional().describe('PEM file with the certificates to trust instead of the public authorities'),
     plainHttp: z.boolean().optional().describe('accept an http:// address: everything, signatures included, is then readable on the way'),
     pathStyle: z.boolean().optional().describe('put the bucket into the path instead of the host name; servers other than OBS often need it'),
     signature: z.enum(['auto', 'obs', 'v2']).default('auto').describe('how requests are signed; auto asks the server'),
-    proxy: z.url({ protocol: /^http$/ }).optional().describe('http://host:port of a proxy to pass through'),
+    proxy: z.string().refine((text) => isBare(text, /^http:\/\//i), { error: 'must be http://host:port: no path, no user; one that asks for a password is not supported' }).optional().describe('http://host:port of a proxy to pass through'),
     storageClass: z.enum(['STANDARD', 'WARM', 'INTELLIGENT_TIERING']).optional().describe('default: the bucket’s; classes that must be thawed before reading are not offered'),
     serverSideEncryption: z
-      .union([z.strictObject({ kms: z.literal(true), keyId: z.string().regex(/^[\x21-\x7e]+$/).optional() }), z.strictObject({ customerKey: secretReference })])
+      .union([z.strictObject({ kms: z.literal(true), keyId: z.string().regex(/^[\x21-\x7e]+$/, 'the id of a key: no spaces').optional() }), z.strictObject({ customerKey: secretReference })])
       .optional()
       .describe('by a key of the service (kms), or by a key of ours that the service does not keep (32 bytes as 64 hex digits)'),
     multipartAbove: z.int().min(5 * MiB).max(5 * 1024 * MiB).default(40 * MiB).describe('bytes; larger objects are uploaded in parts'),
@@ -49,7 +49,8 @@ export const obsConfig = z
 
 export type ObsConfig = z.infer<typeof obsConfig>;
 
-function isBare(text: string): boolean {
+/** An address of a server, and nothing else. */
+function isBare(text: string, scheme: RegExp): boolean {
   const url = URL.parse(text);
-  return url !== null && url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '' && url.password === '' && !url.hostname.startsWith('[');
+  return url !== null && scheme.test(text.trim()) && url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '' && url.password === '' && !url.hostname.startsWith('[');
 }

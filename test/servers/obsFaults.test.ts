@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { labBucket, s3Request } from '../../lab/s3Account.ts';
 import type { StorageSession } from '../../storage/storageDriver.ts';
 import { obsFront, type ObsState } from '../obs/obsFront.ts';
@@ -48,6 +48,32 @@ test('a bucket that was never there is a mistake; one that vanishes is away, is 
   expect((await bytesAt(session, 'kept')).length).toBe(1000);
   await putSample(session, 'large', LARGE);
   expect(await keysOf(session)).toEqual(['kept', 'large']);
+});
+
+test.each(['', '<html><body>Please log in</body></html>', '<html><p>Please log in</html>'])('a page of something else that answers with success is neither an empty folder nor a stored object: %j', async (body) => {
+  const { proxy, settings } = await scene.proxied('s3-a', small);
+  await using _ = proxy;
+  await using session = await scene.open(settings);
+  await putSample(session, 'kept', 1000);
+  proxy.fault = () => ({ answer: { status: 200, body } });
+  const { remove: _one, removeSome: _some, ...outcomes } = await outcomesOf(session);
+  expect(new Set(Object.values(outcomes))).toEqual(new Set(['E_DESTINATION_UNREACHABLE']));
+  await expect(keysOf(session)).rejects.toMatchObject({ hint: expect.stringContaining('another kind of server') });
+  await expect(scene.open(settings)).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE', hint: expect.stringContaining('another kind of server') });
+  proxy.fault = () => undefined;
+  expect(await keysOf(session)).toEqual(['kept']);
+});
+
+test('what a server says is shown in one short line, and only its own words', async () => {
+  const { proxy, settings } = await scene.proxied('s3-a', small);
+  await using _ = proxy;
+  await using session = await scene.open(settings);
+  const told = async (body: string): Promise<string> => {
+    proxy.fault = () => ({ answer: { status: 403, body } });
+    return await keysOf(session).then(() => 'ok', (error: Error) => error.message);
+  };
+  expect(await told(`<Error><Code>AccessDenied</Code><Message>no,\n\u001b[2Jnever ${'x'.repeat(5000)}</Message></Error>`)).toMatch(/^HTTP 403 AccessDenied no, \[2Jnever x{200,300}…, at destination store/);
+  expect(await told('no XML')).toMatch(/^HTTP 403, at/);
 });
 
 test('a bucket that is deleted on another server is away too', async () => {
@@ -128,6 +154,15 @@ test('a disk of the server that is full is said as far as the server says it, an
   }
 });
 
+test('a worker whose clock is wrong is told so', async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 20 * 60_000 });
+  try {
+    await expect(scene.open(scene.settings('s3-b'))).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED', hint: expect.stringContaining('clock of the worker') });
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test('temporary credentials go with every request, and are read again when they have expired', async () => {
   using _names = resolveLocalhostNames();
   const state: ObsState = { quota: 1000, used: 300, token: 'first-token', api: '3.0' };
@@ -139,7 +174,18 @@ test('temporary credentials go with every request, and are read again when they 
   await putSample(session, 'a');
   expect(await session.space()).toEqual({ freeBytes: 700, totalBytes: 1000 });
   state.token = 'second-token';
-  await expect(putSample(session, 'b')).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE', hint: expect.stringContaining('temporary credentials') });
-  await writeFile(tokenFile, 'second-token', { mode: 0o600 });
+  const isExpired = { code: 'E_DESTINATION_UNREACHABLE', hint: expect.stringContaining('temporary credentials') };
+  await expect(putSample(session, 'b')).rejects.toMatchObject(isExpired);
+  // Of a refused HEAD the reason is not known.
+  await expect(session.stat('a')).rejects.toMatchObject(isExpired);
+  // As OBS says it; and while it is being replaced, it may be empty, or of another issue than the key.
+  for (const answer of [{ status: 403, code: 'InvalidAccessKeyId' }, { status: 403, code: 'SignatureDoesNotMatch' }, { status: 400, code: 'InvalidToken' }]) {
+    proxy.fault = () => ({ answer });
+    await writeFile(tokenFile, '');
+    await expect(putSample(session, 'b')).rejects.toMatchObject(isExpired);
+    await expect(session.stat('a')).rejects.toMatchObject(isExpired);
+  }
+  proxy.fault = () => undefined;
+  await writeFile(tokenFile, 'second-token');
   await putSample(session, 'b');
 });

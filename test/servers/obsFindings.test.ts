@@ -4,8 +4,9 @@ import { readFile } from 'node:fs/promises';
 import * as http from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { makeCertificates } from '../../lab/certificates.ts';
 import { labBucket, s3Request } from '../../lab/s3Account.ts';
 import { createSecretReader } from '../../config/secrets.ts';
@@ -49,11 +50,18 @@ test('2: a server whose certificate is not trusted, or is another’s, is not sp
   const tls = { cert: await readFile(other.certificate, 'utf8'), key: await readFile(other.key, 'utf8') };
   const { proxy, settings: through } = await scene.proxied('s3-a', { caFile: other.authority, plainHttp: false }, { tls });
   await using _ = proxy;
-  await expect(scene.open({ ...through, endpoint: `https://localhost:${proxy.port}` })).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED' });
+  await expect(scene.open({ ...through, endpoint: `https://localhost:${proxy.port}` })).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED', hint: expect.stringContaining('other names') });
   expect(proxy.seen).toEqual([]);
+  const old = await makeCertificates({ folder: join(scene.folder, 'secrets') }, ['localhost'], -1);
+  const expired = await scene.proxied('s3-a', { caFile: old.authority, plainHttp: false }, { tls: { cert: await readFile(old.certificate, 'utf8'), key: await readFile(old.key, 'utf8') } });
+  await using _expired = expired.proxy;
+  await expect(scene.open(expired.settings)).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED', hint: expect.stringContaining('renew the certificate') });
+  expect(expired.proxy.seen).toEqual([]);
   await using session = await scene.open(through);
   expect(await session.stat('x')).toBeUndefined();
   await expect(scene.open({ ...settings, caFile: '/nonexistent.pem' })).rejects.toMatchObject({ code: 'E_CONFIG' });
+  // TLS itself passes over what is no certificate, and then blames the server.
+  await expect(scene.open({ ...settings, caFile: other.key })).rejects.toMatchObject({ code: 'E_CONFIG', message: expect.stringContaining('no certificate') });
   expect(problemsOf({ ...settings, endpoint: 'http://127.0.0.1:1' })).toEqual(['endpoint']);
 });
 
@@ -63,6 +71,13 @@ test('3, 4: only signatures that the SDK can make are offered, and none becomes 
   expect(problemsOf({ ...settings, signature: 'obs' })).toEqual(['signature']);
   expect(problemsOf({ ...settings, pathStyle: false })).toEqual(['pathStyle']);
   expect(problemsOf({ ...settings, signature: 'v2' })).toEqual([]);
+});
+
+test('an address is that of a server and nothing more, and holds no secret', () => {
+  const settings = scene.settings('s3-a');
+  for (const endpoint of ['obs.example.com', '127.0.0.1:9000', 'https://host/folder', 'https://[::1]:9000', 'https://key:secret@host', 'ftp://host', 'https:host']) expect(problemsOf({ ...settings, endpoint })).toEqual(['endpoint']);
+  for (const endpoint of ['https://host/', 'HTTPS://host:8443']) expect(problemsOf({ ...settings, endpoint })).toEqual([]);
+  for (const proxy of ['http://user:password@proxy:3128', 'http://proxy:3128/folder', 'https://proxy:3128', 'proxy:3128']) expect(problemsOf({ ...settings, proxy })).toEqual(['proxy']);
 });
 
 test.each([['3.0', 'OBS '], [undefined, 'AWS ']])('4: with the bucket in the host name, a server is asked once how to sign (it says %s)', async (api, dialect) => {
@@ -114,6 +129,11 @@ test('5: what the SDK throws where nobody could catch it is a failure too', asyn
   expect(performance.now() - start).toBeLessThan(5000);
 });
 
+test('4: what the SDK would sign in another way than was asked for is refused', async () => {
+  const config = { ...obs.config.parse(scene.settings('s3-a')), signature: 'obs' } as const;
+  await expect(createObsClient(config, await createAgents(config), createSecretReader(scene.folder), 'the store')).rejects.toMatchObject({ code: 'E_CONFIG', message: expect.stringContaining('signed') });
+});
+
 test('6, 7: a refusal is a failure, and nothing is repeated behind our back', async () => {
   const { proxy, settings } = await scene.proxied('s3-a', small);
   await using _ = proxy;
@@ -131,6 +151,11 @@ test('6, 7: a refusal is a failure, and nothing is repeated behind our back', as
   // A connection that breaks on its first use is not tried again; one that was idle may have been closed by the server, and is once.
   proxy.fault = ({ method }) => (method === 'PUT' ? { reset: { direction: 'up', afterBytes: 1 } } : { answer: { status: 503 } });
   expect(await attempts()).toBeLessThanOrEqual(3);
+  // What has no body the SDK would send three more times.
+  proxy.fault = () => ({ reset: { direction: 'down', afterBytes: 0 } });
+  const before = proxy.seen.length;
+  await expect(Array.fromAsync(session.list(''))).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
+  expect(proxy.seen.length - before).toBe(1);
 });
 
 test('8, 9: silence ends a request and its connection, before an answer and in the middle of one', async () => {
@@ -168,16 +193,20 @@ test('10, 15: what is shorter than promised is not even begun to be sent, and ev
   await expect(session.put('short', [Buffer.from('abc')], { length: 4, sha256: sampleBody(4, 'x').sha256 })).rejects.toMatchObject({ code: 'E_CORRUPT' });
   expect(proxy.seen.length).toBe(before);
   await session.put('empty', [], sampleBody(0, 'e'));
+  await putSample(session, 'small', 1000);
   await putSample(session, 'large', 6_000_000);
   const puts = proxy.seen.filter(({ method }) => method === 'PUT');
-  expect(puts.length).toBeGreaterThan(3);
+  expect(puts.length).toBeGreaterThan(4);
   for (const { headers } of puts) {
     expect(headers['content-length']).toMatch(/^\d+$/);
     expect(headers['transfer-encoding']).toBeUndefined();
     // 17: and every body is preceded by its digest; 14: no condition is set, as none would be kept.
     expect(headers['content-md5']).toMatch(/^[A-Za-z0-9+/]{22}==$/);
     expect(headers['if-none-match']).toBeUndefined();
+    // 16: the SDK calls every body JSON.
+    expect(headers['content-type']).toBe('application/octet-stream');
   }
+  expect(proxy.seen.find(({ query }) => query.has('uploads'))!.headers['content-type']).toBe('application/octet-stream');
 });
 
 test('11: an answer that is cut off is no end of an object', async () => {
@@ -199,6 +228,8 @@ test('12: connections are used again', async () => {
 
 test('14: a second object of a name replaces the first, whole', async () => {
   await using session = await scene.open(scene.settings('s3-a'));
+  // It could not say whether there was none: so nobody is told that it could.
+  expect(session.create).toBeUndefined();
   await session.put('a', sampleBody(1000, 'one').body(), sampleBody(1000, 'one'));
   await session.put('a', sampleBody(7, 'two').body(), sampleBody(7, 'two'));
   expect((await bytesAt(session, 'a')).length).toBe(7);
@@ -235,13 +266,15 @@ test('18: parts do not wait for the slowest of a group', async () => {
   const { proxy, settings } = await scene.proxied('s3-a', small);
   await using _ = proxy;
   await using session = await scene.open(settings);
-  let firstEnded = Infinity;
-  proxy.fault = ({ query }) => (query.get('partNumber') === '1' ? { bytesPerSecond: 4 << 20 } : undefined);
-  const put = putSample(session, 'large', 35 << 20).then(() => (firstEnded = performance.now()));
-  while (!proxy.seen.some(({ query }) => query.get('partNumber') === '7')) await new Promise((resolve) => setTimeout(resolve, 20));
-  expect(firstEnded).toBe(Infinity);
-  await put;
-  expect((await session.stat('large'))?.length).toBe(35 << 20);
+  // It never ends.
+  proxy.fault = ({ query }) => (query.get('partNumber') === '1' ? { hang: true } : undefined);
+  const sample = sampleBody(35 << 20, 'large');
+  const stop = new AbortController();
+  const put = session.put('large', sample.body(), sample, stop.signal);
+  await expect.poll(() => proxy.seen.some(({ query }) => query.get('partNumber') === '7'), { timeout: 20_000 }).toBe(true);
+  stop.abort();
+  await expect(put).rejects.toThrow();
+  expect(await session.stat('large')).toBeUndefined();
 });
 
 test('19: a proxy is passed through when the configuration names one, and only then', async () => {
@@ -265,8 +298,15 @@ test('19: a proxy is passed through when the configuration names one, and only t
   }
   const { proxy: _none, ...direct } = settings;
   const before = tunnels;
-  await using session = await scene.open(direct);
-  expect(await session.stat('a')).toEqual({ length: 1000 });
+  // What other programs obey.
+  const variables = ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy', 'ALL_PROXY'];
+  for (const name of variables) vi.stubEnv(name, settings['proxy'] as string);
+  try {
+    await using session = await scene.open(direct);
+    expect(await session.stat('a')).toEqual({ length: 1000 });
+  } finally {
+    vi.unstubAllEnvs();
+  }
   expect(tunnels).toBe(before);
   forward.closeAllConnections();
   forward.close();

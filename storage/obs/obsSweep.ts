@@ -24,7 +24,8 @@ export async function sweepUploads(place: ObsPlace, olderThanMs: number, signal:
     now = page.now;
     for (const { name, modifiedAt } of page.objects) {
       if (swept.size >= SWEPT_AT_ONCE) return [...swept];
-      if (now - modifiedAt < olderThanMs && !isOf(writer, name.slice(folder.length))) continue;
+      // Also when the server does not say how old it is.
+      if (!(now - modifiedAt >= olderThanMs) && !isOf(writer, name.slice(folder.length))) continue;
       const marker = await readMarker(place, name, signal);
       if (marker !== undefined) await abort(marker);
       await client.call('DeleteObject', { Bucket: bucket, Key: name }, { what: shown, signal });

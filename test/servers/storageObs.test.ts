@@ -113,6 +113,31 @@ test('many removals at once are few requests', async () => {
   expect(await keysOf(session)).toEqual([]);
 });
 
+test('of many removals, those that the server refused fail, each with its reason, and the others are done', async () => {
+  const { proxy, settings } = await scene.proxied('s3-a', small);
+  await using _ = proxy;
+  await using session = await scene.open(settings);
+  const outcomes = async (...errors: readonly (readonly [key: string, code: string])[]): Promise<string[]> => {
+    proxy.fault = ({ query }) => (query.has('delete') ? { answer: { status: 200, body: `<DeleteResult>${errors.map(([key, code]) => `<Error><Key>${key}</Key><Code>${code}</Code><Message>made up</Message></Error>`).join('')}</DeleteResult>` } } : undefined);
+    return (await Promise.allSettled(['a', 'b', 'c c'].map((key) => session.remove(key)))).map((outcome) => (outcome.status === 'fulfilled' ? 'ok' : (outcome.reason as { code: string }).code));
+  };
+  const root = String(settings['path']);
+  expect(await outcomes()).toEqual(['ok', 'ok', 'ok']);
+  expect(await outcomes([`${root}/b`, 'AccessDenied'])).toEqual(['ok', 'E_DESTINATION_DENIED', 'ok']);
+  expect(await outcomes([`${root}/a`, 'NoSuchKey'], [`${root}/b`, 'ServiceUnavailable'], [`${root}/c%20c`, 'InternalError'])).toEqual(['ok', 'E_DESTINATION_UNREACHABLE', 'E_DESTINATION_UNREACHABLE']);
+  // Of none of them: perhaps of any.
+  expect(await outcomes(['', 'AccessDenied'])).toEqual(['E_DESTINATION_DENIED', 'E_DESTINATION_DENIED', 'E_DESTINATION_DENIED']);
+});
+
+test('an unfinished upload whose age the server does not tell is not swept', async () => {
+  const { proxy, settings } = await scene.proxied('s3-a', small);
+  await using _ = proxy;
+  await using session = await scene.open(settings);
+  proxy.fault = ({ query }) => (query.get('prefix')?.endsWith('/.tmp/') === true ? { answer: { status: 200, body: `<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>${String(settings['path'])}/.tmp/run-2.x</Key><Size>1</Size><LastModified>yesterday</LastModified></Contents></ListBucketResult>` } } : undefined);
+  expect(await session.sweep(60 * 60 * 1000)).toEqual([]);
+  expect(proxy.seen.filter(({ method }) => method === 'DELETE')).toEqual([]);
+});
+
 test('a key too long for the service is refused, and so is a path that two destinations share', async () => {
   await using session = await scene.open(scene.settings('s3-a'));
   await expect(putSample(session, 'n'.repeat(1020))).rejects.toMatchObject({ code: 'E_UNSUPPORTED', message: expect.stringContaining('1024') });
@@ -131,6 +156,13 @@ test('storage class and encryption go with every object, and what the server can
     await putSample(session, 'warm', 6_000_000);
     const made = proxy.seen.filter(({ method, query, path }) => path.endsWith('/warm') && (method === 'POST' && query.has('uploads')));
     expect(made.map(({ headers }) => headers['x-amz-storage-class'])).toEqual(['STANDARD_IA']);
+  }
+  {
+    // As OBS and S3 refuse a class that they do not have.
+    await using session = await scene.open({ ...settings, storageClass: 'INTELLIGENT_TIERING' });
+    proxy.fault = ({ headers }) => (headers['x-amz-storage-class'] === 'INTELLIGENT_TIERING' ? { answer: { status: 400, code: 'InvalidStorageClass' } } : undefined);
+    await expect(putSample(session, 'tiered')).rejects.toMatchObject({ code: 'E_UNSUPPORTED', hint: expect.stringContaining('storageClass') });
+    proxy.fault = () => undefined;
   }
   await using encrypted = await scene.open({ ...settings, serverSideEncryption: { kms: true, keyId: 'key-1' } });
   await expect(putSample(encrypted, 'secret')).rejects.toMatchObject({ code: 'E_UNSUPPORTED', hint: expect.stringContaining('serverSideEncryption') });

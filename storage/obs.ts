@@ -1,6 +1,8 @@
+import { Failure } from '../contracts/failure.ts';
 import { createAgents } from './obs/obsAgents.ts';
 import { obsConfig, type ObsConfig } from './obs/obsConfig.ts';
 import { readCustomerKey } from './obs/obsCredentials.ts';
+import { credentialsAway } from './obs/obsFailure.ts';
 import type { StorageDriver } from './storageDriver.ts';
 
 /** A folder of a bucket of Huawei Cloud's Object Storage Service, or of a server that speaks like it. */
@@ -15,7 +17,7 @@ export const obs: StorageDriver<ObsConfig> = {
     limits: { 'very long names': 'the whole name of an object has at most 1,024 bytes there; no object of a backup has a longer one' },
   },
 
-  async open(config, { name, writer, readSecret }) {
+  async open(config, { name, writer, readSecret, mustExist }) {
     const { createObsClient } = await import('./obs/obsClient.ts');
     const { ObsSession } = await import('./obs/obsSession.ts');
     const { listPage } = await import('./obs/obsListing.ts');
@@ -31,6 +33,7 @@ export const obs: StorageDriver<ObsConfig> = {
     } catch (error) {
       agents.http.destroy();
       agents.https.destroy();
+      if (mustExist === true && config.securityToken !== undefined && error instanceof Failure && error.code === 'E_SECRET') throw credentialsAway(error, shown);
       throw error;
     }
   },

@@ -13,9 +13,10 @@ interface Verdict {
   readonly hint?: string;
 }
 
-const CREDENTIAL: Verdict = { code: 'E_DESTINATION_DENIED', hint: 'check the access key and the secret key behind the references of the destination' };
+const CREDENTIAL: Verdict = { code: 'E_DESTINATION_DENIED', hint: 'check the access key and the secret key behind the references of the destination, and whether the server wants pathStyle: true' };
 const QUOTA: Verdict = { code: 'E_DESTINATION_FULL', hint: 'raise the quota of the bucket, or make space in it; the run goes on by itself' };
-const EXPIRED: Verdict = { code: 'E_DESTINATION_UNREACHABLE', hint: 'put fresh temporary credentials, all three of one issue, behind the references of the destination; the run goes on by itself' };
+const FRESH = 'put fresh temporary credentials, all three of one issue, behind the references of the destination; the run goes on by itself';
+const EXPIRED: Verdict = { code: 'E_DESTINATION_UNREACHABLE', hint: FRESH };
 const UNSUPPORTED: Verdict = { code: 'E_UNSUPPORTED', hint: 'the server cannot do what the destination asks for: check storageClass and serverSideEncryption' };
 const AGAIN: Verdict = { code: 'E_DESTINATION_UNREACHABLE', hint: 'the bytes were damaged or cut on the way; they are sent again' };
 
@@ -63,6 +64,11 @@ export function refusalFailure({ status, code, message }: Refusal, what: string,
   return new Failure(failureCode, `${[`HTTP ${status}`, printable(code), printable(message)].filter((part) => part !== '').join(' ')}, at ${what}`, { ...(hint === undefined ? {} : { hint }), details: { status, answer: printable(code) } });
 }
 
+/** Temporary credentials that were there when a run began cannot be read: somebody is replacing them. */
+export function credentialsAway(error: Failure, what: string): Failure {
+  return new Failure('E_DESTINATION_UNREACHABLE', `${error.message}, at ${what}`, { hint: FRESH, cause: error });
+}
+
 /** Success was answered by something that is no object store. */
 export function noStore(status: number, what: string): Failure {
   return new Failure('E_DESTINATION_UNREACHABLE', `HTTP ${status}, but not from an object store, at ${what}`, { hint: ANOTHER_SERVER });
@@ -101,6 +107,6 @@ export function networkFailure(error: unknown, what: string): unknown {
 
 function certificateHint(code: string): string {
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') return 'renew the certificate of the server, or set the clock of the worker';
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'the certificate is for other names: check endpoint; a bucket with dots before the name of the server fits no certificate, and needs pathStyle: true';
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'the certificate is for other names: check endpoint, and whether the server wants pathStyle: true, as the bucket is otherwise put before its name';
   return 'the certificate of the server is not trusted: name the file of its authority as caFile of the destination, or check the endpoint';
 }

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { labBucket, s3Request } from '../../lab/s3Account.ts';
+import { createSecretReader } from '../../config/secrets.ts';
+import { obs } from '../../storage/obs.ts';
 import type { StorageSession } from '../../storage/storageDriver.ts';
 import { obsFront, type ObsState } from '../obs/obsFront.ts';
 import { bytesAt, keysOf, openObsScene, putSample, type ObsScene } from '../obs/openObs.ts';
@@ -185,6 +187,10 @@ test('temporary credentials go with every request, and are read again when they 
     await expect(putSample(session, 'b')).rejects.toMatchObject(isExpired);
     await expect(session.stat('a')).rejects.toMatchObject(isExpired);
   }
+  const block = obs.config.parse({ ...settings, endpoint: `http://localhost:${proxy.port}`, securityToken: { file: tokenFile } });
+  const context = { name: 'store', readSecret: createSecretReader(scene.folder) };
+  await expect(obs.open(block, context)).rejects.toMatchObject({ code: 'E_SECRET' });
+  await expect(obs.open(block, { ...context, mustExist: true })).rejects.toMatchObject(isExpired);
   proxy.fault = () => undefined;
   await writeFile(tokenFile, 'second-token');
   await putSample(session, 'b');

@@ -1,6 +1,6 @@
 /** The part of the SDK that is used; it brings no types of its own. Numbers and booleans come back as strings, what is absent as ''. */
 declare module 'esdk-obs-nodejs' {
-  import type { Agent as HttpAgent, ClientRequest, IncomingMessage } from 'node:http';
+  import type { Agent as HttpAgent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
   import type { Agent as HttpsAgent } from 'node:https';
 
   export type ObsParameters = Record<string, unknown> & {
@@ -33,10 +33,9 @@ declare module 'esdk-obs-nodejs' {
       readonly signature: 'obs' | 'v2';
       readonly is_signature_negotiation: false;
       readonly max_retry_count: 0;
-      /** Seconds. */
-      readonly timeout: number;
       readonly http_agent: HttpAgent;
       readonly https_agent: HttpsAgent;
+      readonly third_http_lib: { request(options: RequestOptions): ClientRequest };
     });
     readonly util: ObsUtil;
     exec(method: string, parameters: ObsParameters, callback: ObsCallback): void;

@@ -1,4 +1,6 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import * as http from 'node:http';
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, RequestOptions } from 'node:http';
+import * as https from 'node:https';
 import { Readable } from 'node:stream';
 import type ObsSdk from 'esdk-obs-nodejs';
 import type { ObsParameters, ObsReply } from 'esdk-obs-nodejs';
@@ -10,8 +12,6 @@ import { readCredentials, type ObsCredentials } from './obsCredentials.ts';
 import { bucketGone, networkFailure, noStore, refusalFailure, type Refusal } from './obsFailure.ts';
 import { watchRequest } from './requestWatch.ts';
 
-/** Longer than any request: the SDK’s own timer answers without ending the request, so it must never be the first. */
-const SDK_TIMEOUT_SECONDS = 24 * 60 * 60;
 /** A request without a body of ours or theirs. */
 const DEADLINE_MS = 120_000;
 /** How long a bucket that was seen is taken to be there: an absent object costs no second request then. */
@@ -163,6 +163,14 @@ function refusalOf({ CommonMsg: { Status: status, Code, Message } }: ObsReply): 
   return { status, code, message: code === '' || typeof Message !== 'string' ? '' : Message };
 }
 
+/** Instead of the SDK, which sets a timer that answers without ending the request, and leaves the port out of the name of the server: a proxy then does not know where to. */
+function makeRequestOf(options: RequestOptions, isSecure: boolean): ClientRequest {
+  const host = `${options.host}${Number(options.port) === (isSecure ? 443 : 80) ? '' : `:${options.port}`}`;
+  const request = (isSecure ? https : http).request({ ...options, headers: { ...(options.headers as OutgoingHttpHeaders), Host: host } });
+  request.setNoDelay(true);
+  return request;
+}
+
 /**
  * Connects as the configuration says. Asks the server for its signature where that is not given.
  * @throws Failure E_SECRET, and what the request of `auto` throws
@@ -178,7 +186,7 @@ export async function createObsClient(config: ObsConfig, agents: ObsAgents, read
     const sdk = new Sdk({
       access_key_id: credentials.accessKey, secret_access_key: credentials.secretKey, security_token: credentials.securityToken,
       server: url.hostname, port, is_secure: isSecure, ssl_verify: true, path_style: pathStyle, signature, is_signature_negotiation: false,
-      max_retry_count: 0, timeout: SDK_TIMEOUT_SECONDS, http_agent: agents.http, https_agent: agents.https,
+      max_retry_count: 0, http_agent: agents.http, https_agent: agents.https, third_http_lib: { request: (options) => makeRequestOf(options, isSecure) },
     });
     // Its constructor goes on after it returned.
     while (sdk.util.signatureContext === null) await new Promise((resolve) => setImmediate(resolve));

@@ -49,6 +49,7 @@ const BY_CODE: Readonly<Record<string, Verdict>> = {
 
 /** Characters. */
 const MOST_WORDS = 300;
+const PROXY = 'the proxy of the destination does not let us through: check proxy and endpoint; one that asks for a password is not supported';
 const ANOTHER_SERVER = 'is a proxy or another kind of server at the endpoint of the destination?';
 
 /** Certificates that are not trusted: nobody is spoken to who cannot say who he is. */
@@ -88,6 +89,7 @@ export function bucketGone(what: string): Failure {
 function byStatus(status: number): Verdict {
   if (status === 507) return QUOTA;
   if (status === 401 || status === 403) return { code: 'E_DESTINATION_DENIED', hint: 'check the credential of the destination, and its rights on the bucket: list, read, write, delete, multipart uploads' };
+  if (status === 407) return { code: 'E_DESTINATION_DENIED', hint: PROXY };
   if (status >= 300 && status < 400) return { code: 'E_DESTINATION_PATH', hint: 'the bucket is elsewhere: name the endpoint of its own region; redirections are not followed' };
   if (status === 501) return UNSUPPORTED;
   if (status === 500) return { code: 'E_DESTINATION_UNREACHABLE', hint: 'the server failed by itself: look into its log, and whether its disk is full; a run goes on by itself' };
@@ -101,7 +103,7 @@ export function networkFailure(error: unknown, what: string): unknown {
   const code = (error as NodeJS.ErrnoException).code ?? '';
   const told = `${code === '' || error.message.includes(code) ? '' : `${code} `}${error.message.trim()}, at ${what}`;
   if (UNTRUSTED.test(code)) return new Failure('E_DESTINATION_DENIED', told, { hint: certificateHint(code), details: { errno: code }, cause: error });
-  const hint = code === '' ? ANOTHER_SERVER : code === 'EPROTO' ? 'what answers there does not speak TLS as it should: check endpoint and port' : code === 'ENOTFOUND' ? 'no such name: check endpoint, and whether the server wants pathStyle: true, as the bucket is otherwise put before its name' : undefined;
+  const hint = code === 'ERR_PROXY_TUNNEL' ? PROXY : code === '' || code.startsWith('HPE_') ? ANOTHER_SERVER : code === 'EPROTO' ? 'what answers there does not speak TLS as it should: check endpoint and port' : code === 'ENOTFOUND' ? 'no such name: check endpoint, and whether the server wants pathStyle: true, as the bucket is otherwise put before its name' : undefined;
   return new Failure('E_DESTINATION_UNREACHABLE', told, { ...(hint === undefined ? {} : { hint }), details: { errno: code }, cause: error });
 }
 

@@ -279,8 +279,16 @@ test('18: parts do not wait for the slowest of a group', async () => {
 
 test('19: a proxy is passed through when the configuration names one, and only then', async () => {
   let tunnels = 0;
-  const forward = http.createServer().on('connect', (request, socket, head) => {
+  let plain = 0;
+  let locked = false;
+  const forward = http.createServer((request, response) => {
+    plain++;
+    if (locked) return void response.writeHead(407).end();
+    const onward = http.request(request.url!, { method: request.method, headers: request.headers }, (answer) => void answer.pipe(response.writeHead(answer.statusCode!, answer.headers)));
+    request.pipe(onward);
+  }).on('connect', (request, socket, head) => {
     tunnels++;
+    if (locked) return void socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n');
     const [host, port] = request.url!.split(':');
     const onward = connect(Number(port), host, () => {
       socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
@@ -296,6 +304,16 @@ test('19: a proxy is passed through when the configuration names one, and only t
     await putSample(session, 'a', 1000);
     expect(tunnels).toBeGreaterThan(0);
   }
+  // Without TLS it is asked for whole addresses, with the port.
+  const unencrypted = await scene.proxied('s3-a', { proxy: settings['proxy'] });
+  await using _ = unencrypted.proxy;
+  {
+    await using session = await scene.open(unencrypted.settings);
+    await putSample(session, 'b', 1000);
+    expect(plain).toBe(unencrypted.proxy.seen.length);
+  }
+  locked = true;
+  for (const block of [settings, unencrypted.settings]) await expect(scene.open(block)).rejects.toMatchObject({ hint: expect.stringContaining('proxy') });
   const { proxy: _none, ...direct } = settings;
   const before = tunnels;
   // What other programs obey.

@@ -58,6 +58,24 @@ test('a destination check that is killed leaves nothing behind, no unfinished up
   await expect.poll(() => checkGuards(config), { timeout: 60_000, interval: 250 }).toEqual([]);
 });
 
+test('a destination check of which nothing may be removed shows what it saw, and why it ended', { timeout: 120_000 }, async () => {
+  const { proxy, settings } = await scene.proxied('s3-a', small);
+  await using _ = proxy;
+  const config = join(scene.folder, 'keep.yaml');
+  await writeFile(config, stringify({ destinations: { store: settings } }));
+  proxy.fault = ({ method, query }) => ((method === 'DELETE' && query.size === 0) || query.has('delete') ? { answer: { status: 403, code: 'AccessDenied' } } : undefined);
+  const { code, stdout } = await openProduct(config, join(scene.folder, 'engine')).run('destination', 'check', 'store', '--output', 'json', '--quiet');
+  proxy.fault = () => undefined;
+  expect(code).toBe(1);
+  const { cases } = JSON.parse(stdout) as { cases: ConformanceResult[] };
+  expect(cases.find(({ name }) => name === 'ranges')?.status).toBe('passed');
+  expect(cases.find(({ name }) => name === 'removing twice')).toMatchObject({ status: 'failed', reason: expect.stringContaining('AccessDenied') });
+  expect(cases.at(-1)).toMatchObject({ status: 'failed', reason: expect.stringContaining('rights on the bucket') });
+  // What cleans up after a check that did not end in order.
+  await expect.poll(() => leftIn('s3-a', settings['path']), { timeout: 60_000, interval: 250 }).toEqual([]);
+  await expect.poll(() => checkGuards(config), { timeout: 60_000, interval: 250 }).toEqual([]);
+});
+
 test('unfinished uploads of a dead writer go by its name at once, others only by age', async () => {
   const settings = scene.settings('s3-a', small);
   const sample = sampleBody(12 << 20, 'unfinished');

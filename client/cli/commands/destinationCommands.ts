@@ -55,8 +55,8 @@ export const destinationCommands: Noun = {
             });
             await guard.release();
           } catch (error) {
-            // Of several, one that is away must not hide what the others can do.
-            if (names.length === 1 || !(error instanceof Failure) || error.code === 'E_INTERRUPTED') throw error;
+            // Of several, one that is away must not hide what the others can do, and no end what was seen before it.
+            if ((names.length === 1 && report.cases.length === 0) || !(error instanceof Failure) || error.code === 'E_INTERRUPTED') throw error;
             broken.push(error);
             report.cases.push({ name: UNUSABLE, status: 'failed', reason: `${error.code}: ${error.message} (${error.hint})`, seconds: 0 });
             context.say(`${each}: ${error.code}: ${error.message}`);

@@ -92,7 +92,7 @@ function byStatus(status: number): Verdict {
   if (status === 407) return { code: 'E_DESTINATION_DENIED', hint: PROXY };
   if (status >= 300 && status < 400) return { code: 'E_DESTINATION_PATH', hint: 'the bucket is elsewhere: name the endpoint of its own region; redirections are not followed' };
   if (status === 501) return UNSUPPORTED;
-  if (status === 500) return { code: 'E_DESTINATION_UNREACHABLE', hint: 'the server failed by itself: look into its log, and whether its disk is full; a run goes on by itself' };
+  if (status === 500) return { code: 'E_DESTINATION_UNREACHABLE', hint: 'the server failed by itself: look into its log, and whether its disk is full or the quota of the bucket used up; a run goes on by itself' };
   if (status === 408 || status === 409 || status === 429 || status >= 500) return { code: 'E_DESTINATION_UNREACHABLE' };
   return { code: 'E_DESTINATION_PATH', hint: 'check endpoint, bucket and options of the destination in the configuration' };
 }

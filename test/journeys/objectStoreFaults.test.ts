@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
@@ -143,4 +143,15 @@ describe('bytes that flip on the way in', () => {
     const outcome = await product.json<RestoreAnswer>(['restoration', 'run', await plan(), '--yes']);
     expect(outcome).toMatchObject({ outcome: 'restored', sources: [{ differences: 0, missing: 0 }] });
   }, 180_000);
+});
+
+describe('the keys of the store', () => {
+  it('are in nothing that the engine and its worker wrote', async () => {
+    const { accessKey, secretKey } = await scene.keys('s3-a');
+    const written = (await readdir(join(scene.folder, 'engine'), { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+    const bytes = Buffer.concat(await Promise.all(written.map((file) => readFile(file))));
+    // It is looked into, down to the payloads.
+    expect(bytes.includes('NoSuchBucket')).toBe(true);
+    for (const key of [accessKey, secretKey, 'not-the-key']) for (const form of [key, Buffer.from(key).toString('hex'), Buffer.from(key).toString('base64').slice(0, -4)]) expect(bytes.includes(form)).toBe(false);
+  });
 });

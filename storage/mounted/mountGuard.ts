@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync, readFileSync, realpathSync } from 'node:fs';
 import { NativeError } from '../native/nativeError.ts';
+import { systemErrorName } from '../posixFailure.ts';
 import { parseMountTable, type Mount } from './mountTable.ts';
 
 /** What must be mounted, and where. */
@@ -35,7 +36,7 @@ export class MountGuard {
     this.handle = openFolder(expected.mountPath);
     try {
       this.#id = mountIdOf(this.handle);
-      const mount = parseMountTable(readFileSync('/proc/self/mountinfo', 'utf8')).findLast(({ id }) => id === this.#id);
+      const mount = mountTable().findLast(({ id }) => id === this.#id);
       this.#judge(mount, realpathSync(expected.mountPath));
     } catch (error) {
       closeSync(this.handle);
@@ -65,8 +66,20 @@ export class MountGuard {
   }
 }
 
+/** @throws NativeError `ENOMOUNT` when it is the folder beneath the mount, closed to this user as it should be; a system error as it is */
 function openFolder(path: string): number {
-  return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  } catch (error) {
+    if (systemErrorName(error) !== 'EACCES') throw error;
+    const realPath = realpathSync(path);
+    if (mountTable().some(({ mountPoint }) => mountPoint === realPath)) throw error;
+    throw new NativeError(NO_MOUNT, `nothing is mounted at ${path}`, true);
+  }
+}
+
+function mountTable(): readonly Mount[] {
+  return parseMountTable(readFileSync('/proc/self/mountinfo', 'utf8'));
 }
 
 function mountIdOf(handle: number): number {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createSecretReader } from '../../config/secrets.ts';
@@ -96,6 +97,17 @@ describe('nothing is written and nothing is read', () => {
     await mkdir(join(share, 'inner'));
     await expect(open({ mountPath: join(share, 'inner') })).rejects.toMatchObject(error);
     expect(await readdir(device)).toEqual(['inner']);
+  });
+
+  test('where nothing is mounted, and the folder beneath is closed to the worker, as the guide advises', async () => {
+    await chmod(share, 0o000);
+    const config = join(folder, 'closed.yaml');
+    await writeFile(config, JSON.stringify({ destinations: { shared: { type: 'CIFS', mountPath: share, source } } }));
+    const list = [process.execPath, '--disable-warning=ExperimentalWarning', fileURLToPath(new URL('../../client/cli/main.ts', import.meta.url)), 'set', 'list', '--destination', 'shared', '--config', config];
+    // Root without what opens every folder to it: a user like any other.
+    const without = '-dac_override,-dac_read_search';
+    const answer = await run('setpriv', [`--bounding-set=${without}`, `--inh-caps=${without}`, ...list]).catch((error: unknown) => error);
+    expect(answer).toMatchObject({ code: 6, stderr: expect.stringMatching(/E_DESTINATION_UNREACHABLE.*nothing is mounted/) });
   });
 
   test('where another share, or another kind of file system, is mounted', async () => {

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { NativeError } from '../native/nativeError.ts';
-import { lastSmbError, loadSmbCalls, smbLog, smbLogin } from './smbCalls.ts';
+import { lastSmbError, loadSmbCalls, smbKeeper, smbLog, smbLogin } from './smbCalls.ts';
 import { SmbFileSystem } from './smbFileSystem.ts';
 import type { SmbSettings } from './smbSettings.ts';
 
@@ -18,14 +18,14 @@ export function connectSmb(settings: unknown): SmbFileSystem {
   const failed = (what: string): NativeError => new NativeError('EIO', `libsmbclient: ${what} failed (${lastSmbError()})`, true);
   const context = calls.newContext();
   if (context === null) throw failed('a context');
-  // Before anything is configured, so that nothing is complained of on the standard output: answers go there.
+  // Before anything is configured.
   calls.setDebugToStderr(context, 1);
   calls.setDebug(context, 0);
-  const log = { damaged: false };
+  const seen = { damaged: false, unencrypted: false };
   let isLoggedIn = false;
   calls.setLog(context, null, smbLog((message) => {
     // To its caller the library says only that access is denied. While logging in it is: a server that takes him for a guest does not sign.
-    if (isLoggedIn && /signature|decrypt/i.test(message)) log.damaged = true;
+    if (isLoggedIn && /signature|decrypt/i.test(message)) seen.damaged = true;
     process.stderr.write(message);
   }));
   const file = fileURLToPath(new URL(place.guest ? './guest.conf' : './client.conf', import.meta.url));
@@ -36,11 +36,17 @@ export function connectSmb(settings: unknown): SmbFileSystem {
   calls.setTimeout(context, Math.ceil(place.timeoutSeconds * 800));
   calls.setPort(context, place.port);
   calls.setEncryption(context, place.encryption ? REQUIRED : AS_DEMANDED);
+  if (place.encryption) {
+    const { isEncrypted } = calls;
+    if (isEncrypted === undefined) throw new NativeError('ELIBRARY', `${place.library} does not tell whether a connection is encrypted`);
+    // To require it is not enough: of a server without DFS the library then demands nothing, and goes on where one with DFS refuses (seen with 4.17).
+    calls.setKeep(context, smbKeeper(calls.keep(context), (connection) => isEncrypted(connection) || !(seen.unencrypted = true)));
+  }
   if (calls.setProtocols(context, 'SMB2_02', 'SMB3_11') === 0) throw failed('choosing SMB 2 and 3');
   calls.setLogin(context, smbLogin(place));
   if (calls.initContext(context) === null) throw failed('a context');
   calls.setContext(context);
-  const files = new SmbFileSystem(calls, context, place, log);
+  const files = new SmbFileSystem(calls, context, place, seen);
   // Nothing was sent yet: this connects and logs in.
   files.stat('/');
   isLoggedIn = true;

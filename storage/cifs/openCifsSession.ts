@@ -4,6 +4,7 @@ import type { NativeError } from '../native/nativeError.ts';
 import { openNativeSession } from '../native/openNativeSession.ts';
 import type { SecretReference } from '../../contracts/secretReader.ts';
 import type { StorageContext, StorageSession } from '../storageDriver.ts';
+import { NOT_ENCRYPTED } from './smbFileSystem.ts';
 import type { SmbSettings } from './smbSettings.ts';
 
 /** Whoever has no password is told to the server as nobody at all; so a guest gets one, which nobody looks at. */
@@ -49,6 +50,9 @@ async function passwordOf(reference: SecretReference, { name, readSecret }: Stor
 }
 
 function explain(error: NativeError, what: string, { guest }: SmbSettings): Failure | undefined {
+  if (error.code === NOT_ENCRYPTED) {
+    return new Failure('E_DESTINATION_DENIED', `the server does not encrypt, at ${what}`, { hint: 'let it demand that for the share (Samba: smb encrypt = required), or content yourself with transport: signed', cause: error });
+  }
   if (error.code === 'EACCES' || error.code === 'EPERM') {
     return new Failure('E_DESTINATION_DENIED', `the server refuses the user, or this way of logging in, at ${what}`, {
       hint: guest ? 'does the share take guests?' : 'check user, domain and password, and that the share is open to him; a server that takes unknown users for guests, or neither signs nor encrypts, is refused too', cause: error,

@@ -59,6 +59,7 @@ export function loadSmbCalls(library: string) {
   koffi.struct('smb_space', { sectorBytes: 'uint64_t', sectors: 'uint64_t', blocks: 'uint64_t', free: 'uint64_t', available: 'uint64_t', files: 'uint64_t', freeFiles: 'uint64_t', availableFiles: 'uint64_t', id: 'uint64_t', flags: 'uint64_t', longestName: 'uint64_t', rest: koffi.array('int', 6) });
   koffi.proto('void smb_login(void *context, const char *server, const char *share, void *domain, int domainBytes, void *user, int userBytes, void *password, int passwordBytes)');
   koffi.proto('void smb_log(void *own, int level, const char *message)');
+  koffi.proto('int smb_keep(void *context, void *connected, const char *server, const char *share, const char *workgroup, const char *user)');
   return {
     newContext: call('void *smbc_new_context()') as () => unknown,
     setConfiguration: call('int smbc_setConfiguration(void *, const char *)') as (context: unknown, file: string) => number,
@@ -72,6 +73,9 @@ export function loadSmbCalls(library: string) {
     setEncryption: call('void smbc_setOptionSmbEncryptionLevel(void *, int)') as (context: unknown, level: number) => void,
     setProtocols: call('int smbc_setOptionProtocols(void *, const char *, const char *)') as (context: unknown, least: string, most: string) => number,
     setLogin: call('void smbc_setFunctionAuthDataWithContext(void *, smb_login *)') as (context: unknown, login: unknown) => void,
+    keep: call('void *smbc_getFunctionAddCachedServer(void *)') as (context: unknown) => unknown,
+    setKeep: call('void smbc_setFunctionAddCachedServer(void *, smb_keep *)') as (context: unknown, keep: unknown) => void,
+    isEncrypted: privateCall(opened, 'bool cli_state_is_encryption_on(void *)') as ((connection: unknown) => boolean) | undefined,
     initContext: call('void *smbc_init_context(void *)') as (context: unknown) => unknown,
     setContext: call('void *smbc_set_context(void *)') as (context: unknown) => unknown,
     freeContext: call('int smbc_free_context(void *, int)') as (context: unknown, shutDown: number) => number,
@@ -125,6 +129,24 @@ export function smbLogin(answer: { readonly domain: string; readonly user: strin
 /** A function of ours that the library tells what it would write into a log. Never freed. */
 export function smbLog(take: (message: string) => void): unknown {
   return koffi.register((_own: unknown, _level: number, message: string) => take(message), koffi.pointer('smb_log'));
+}
+
+/**
+ * A function of ours that the library calls with each connection it has made, before it uses it: keeps those that `accept`, in the library's own way. Never freed.
+ * @param keep the library's own function for it
+ */
+export function smbKeeper(keep: unknown, accept: (connection: unknown) => boolean): unknown {
+  // What the library calls a server begins with its connection.
+  return koffi.register((context: unknown, connected: unknown, ...names: readonly string[]) => (accept(koffi.decode(connected, 'void *')) ? (koffi.call(keep, 'smb_keep', context, connected, ...names) as number) : 1), koffi.pointer('smb_keep'));
+}
+
+/** A function of the libraries beneath, which a version may not have. */
+function privateCall(opened: LibraryHandle, prototype: string): unknown {
+  try {
+    return opened.func(prototype);
+  } catch {
+    return undefined;
+  }
 }
 
 function open(library: string): LibraryHandle {

@@ -14,6 +14,8 @@ const FROM_START = 0;
 const FLAGS: Readonly<Record<NativeOpenMode, number>> = { read: constants.O_RDONLY, readWrite: constants.O_RDWR, createNew: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL };
 /** What the library says when there is no connection any more, or when what comes over it cannot be believed. */
 const LOST = new Set(['ETIMEDOUT', 'ECONNRESET', 'ECONNABORTED', 'ECONNREFUSED', 'ENOTCONN', 'EPIPE', 'EHOSTUNREACH', 'ENETUNREACH', 'EIO', 'EPROTO']);
+/** Code of a `NativeError`: the server encrypts nothing where that is wanted. */
+export const NOT_ENCRYPTED = 'ENOENCRYPTION';
 /** What the library says, too, when a signature is wrong or something cannot be decrypted. */
 const REFUSED = new Set(['EACCES', 'EPERM', 'EINVAL']);
 /** Whoever has a file open keeps others from renaming or removing it. Mostly that is over in a moment. */
@@ -27,6 +29,14 @@ const MOST_LOST = 5;
 /** Other readers and writers of the same object may come in between; each round, one of them made progress. */
 const ROUNDS = 20;
 
+/** What the library tells beside its answers. */
+export interface SmbSeen {
+  /** Bytes were changed on the way. */
+  readonly damaged: boolean;
+  /** A connection was refused because it is not encrypted. */
+  readonly unencrypted: boolean;
+}
+
 /**
  * A share of an SMB server, by libsmbclient. What the library cannot do: flush, rename onto an existing file in one step (it removes that first),
  * and open a file so that others may rename it meanwhile. So an object that is replaced steps aside (asideName.ts), and what is open is waited for.
@@ -38,11 +48,10 @@ export class SmbFileSystem implements NativeFileSystem {
   readonly #context: unknown;
   readonly #share: string;
   readonly #patienceMs: number;
-  readonly #log: { readonly damaged: boolean };
+  readonly #seen: SmbSeen;
 
-  /** @param log `damaged` is set when the library finds that bytes were changed on the way */
-  constructor(calls: SmbCalls, context: unknown, { server, share, timeoutSeconds }: Pick<SmbSettings, 'server' | 'share' | 'timeoutSeconds'>, log: { readonly damaged: boolean }) {
-    this.#log = log;
+  constructor(calls: SmbCalls, context: unknown, { server, share, timeoutSeconds }: Pick<SmbSettings, 'server' | 'share' | 'timeoutSeconds'>, seen: SmbSeen) {
+    this.#seen = seen;
     this.#calls = calls;
     this.#context = context;
     this.#share = `smb://${server}/${encodeURIComponent(share)}`;
@@ -203,7 +212,7 @@ export class SmbFileSystem implements NativeFileSystem {
     for (const begin = performance.now(); ; ) {
       const { answer, code } = this.#ask(call);
       if (answer >= 0) return answer;
-      if (!busy.includes(code) || this.#log.damaged || performance.now() - begin > this.#patienceMs) throw this.#error(what, code);
+      if (!busy.includes(code) || this.#seen.damaged || performance.now() - begin > this.#patienceMs) throw this.#error(what, code);
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_PAUSE_MS);
     }
   }
@@ -217,7 +226,7 @@ export class SmbFileSystem implements NativeFileSystem {
     for (let lost = 0; ; ) {
       const answer = call();
       const code = answer < 0 ? lastSmbError() : '';
-      if (code === 'EACCES' && denied === 0 && !this.#log.damaged) denied += 1;
+      if (code === 'EACCES' && denied === 0 && !this.#seen.damaged) denied += 1;
       else if (OVERWRITTEN.has(code) && lost < MOST_LOST) lost += 1;
       else return { answer, code };
     }
@@ -237,7 +246,8 @@ export class SmbFileSystem implements NativeFileSystem {
   }
 
   #error(what: string, code: string): NativeError {
-    if (this.#log.damaged && REFUSED.has(code)) return new NativeError('EPROTO', damaged(what), true);
+    if (this.#seen.unencrypted) return new NativeError(NOT_ENCRYPTED, `${what}: the server does not encrypt`, true);
+    if (this.#seen.damaged && REFUSED.has(code)) return new NativeError('EPROTO', damaged(what), true);
     return new NativeError(code, code === 'EBUSY' ? `${what}: somebody has it open` : what, LOST.has(code));
   }
 }

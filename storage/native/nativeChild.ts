@@ -1,4 +1,4 @@
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { getCompileCacheDir } from 'node:module';
 import { delimiter, dirname } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -43,7 +43,10 @@ const GOODBYE_MS = 2000;
  */
 export class NativeChild implements Disposable {
   readonly #options: NativeChildOptions;
-  readonly #process: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly #process: ChildProcess;
+  readonly #requests: Writable;
+  /** Its answers, and then what it complains of: a library may write that on its standard output, too. */
+  readonly #read: readonly [Readable, Readable, Readable];
   readonly #waiting: Waiting[] = [];
   #end: Failure | undefined;
   #lastSign = performance.now();
@@ -60,9 +63,12 @@ export class NativeChild implements Disposable {
     const folders = [...options.libraryFolders, ...(process.env['LD_LIBRARY_PATH']?.split(delimiter) ?? [])];
     const env = { ...own, ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: dirname(cache) }), ...(folders.length === 0 ? {} : { LD_LIBRARY_PATH: folders.join(delimiter) }) };
     // Threads of V8 would only wait for each other, and waiting overwrites the reason of a failed call (errno).
-    this.#process = spawn(process.execPath, ['--single-threaded', fileURLToPath(options.program)], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#process = spawn(process.execPath, ['--single-threaded', fileURLToPath(options.program)], { env, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
+    const [requests, stdout, stderr, answers] = this.#process.stdio as [Writable, Readable, Readable, Readable, undefined];
+    this.#requests = requests;
+    this.#read = [answers, stdout, stderr];
     const reader = new FrameReader((frame) => this.#take(frame));
-    this.#process.stdout.on('data', (piece: Buffer) => {
+    answers.on('data', (piece: Buffer) => {
       this.#lastSign = performance.now();
       try {
         reader.take(piece);
@@ -70,9 +76,9 @@ export class NativeChild implements Disposable {
         this.#giveUp(`what came from it is no answer (${String(error)})`);
       }
     });
-    this.#process.stderr.setEncoding('utf8').on('data', (text: string) => void (this.#complaint = (this.#complaint + text).slice(-COMPLAINT_CHARACTERS)));
+    for (const complaints of [stdout, stderr]) complaints.setEncoding('utf8').on('data', (text: string) => void (this.#complaint = (this.#complaint + text).slice(-COMPLAINT_CHARACTERS)));
     // A child that ended reads nothing more; why it ended is told by its end.
-    this.#process.stdin.on('error', () => {});
+    requests.on('error', () => {});
     this.#process.on('error', (error) => this.#giveUp(`it cannot be started (${error.message})`));
     this.#process.on('close', (code, signal) => this.#giveUp(`it ended (${signal ?? `exit code ${code}`}${this.#complaint === '' ? '' : `: ${this.#complaint.trim()}`})`));
   }
@@ -103,11 +109,11 @@ export class NativeChild implements Disposable {
     if (this.#waiting.length === 0) this.#lastSign = performance.now();
     this.#waiting.push({ done: resolve, fail: reject, parts: [] });
     this.#keepWatch();
-    const { stdin } = this.#process;
-    stdin.cork();
-    stdin.write(frameHead({ ...request }, bytes));
-    if (bytes !== undefined) stdin.write(bytes);
-    stdin.uncork();
+    const requests = this.#requests;
+    requests.cork();
+    requests.write(frameHead({ ...request }, bytes));
+    if (bytes !== undefined) requests.write(bytes);
+    requests.uncork();
     return await promise;
   }
 
@@ -116,7 +122,7 @@ export class NativeChild implements Disposable {
     if (this.#end !== undefined) return;
     if (this.#waiting.length > 0) return this.#giveUp('the session was closed');
     this.#end = new Failure('E_DESTINATION_UNREACHABLE', `the session of ${this.#options.shown} is closed`);
-    this.#process.stdin.end();
+    this.#requests.end();
     this.#release();
     setTimeout(() => this.#process.kill('SIGKILL'), GOODBYE_MS).unref();
   }
@@ -168,7 +174,7 @@ export class NativeChild implements Disposable {
     this.#end = new Failure('E_DESTINATION_UNREACHABLE', `${this.#options.shown} does not answer: ${why}`, { details: { pid: this.#process.pid ?? 0 } });
     this.#stopWatch();
     this.#process.kill('SIGKILL');
-    for (const stream of [this.#process.stdin, this.#process.stdout, this.#process.stderr]) stream.destroy();
+    for (const stream of [this.#requests, ...this.#read]) stream.destroy();
     this.#release();
     for (const { fail } of this.#waiting.splice(0)) fail(this.#end);
   }
@@ -176,6 +182,6 @@ export class NativeChild implements Disposable {
   /** It keeps this process from ending no more, whether it ends itself or not. */
   #release(): void {
     for (const thing of this.#things.splice(0)) thing[Symbol.dispose]();
-    for (const each of [this.#process, this.#process.stdin, this.#process.stdout, this.#process.stderr] as { unref?: () => void }[]) each.unref?.();
+    for (const each of [this.#process, this.#requests, ...this.#read] as { unref?: () => void }[]) each.unref?.();
   }
 }

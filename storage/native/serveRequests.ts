@@ -18,10 +18,11 @@ const READ_AND_WRITE = 3;
 const SHARED = 1;
 const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
 const STDIN = 0;
-const STDOUT = 1;
+/** Not standard output: there a library may say what it wants (`libsmbclient` does of encryption that a server does not have). */
+const ANSWERS = 3;
 
 /**
- * The whole life of a child process: answers requests from standard input on standard output, one after the other, until the input ends. All of
+ * The whole life of a child process: answers requests from standard input on a pipe of their own, one after the other, until the input ends. All of
  * it is synchronous, as the libraries are. Ends with its parent, also in the middle of a call that never returns.
  * @param connect loads the library and connects; what it throws with code `ELIBRARY` is a library that is not there
  */
@@ -158,5 +159,5 @@ function readWhole(into: Buffer): Buffer | undefined {
 }
 
 function answer(header: NativeAnswer, bytes: Buffer = Buffer.alloc(0)): void {
-  for (const part of [frameHead({ ...header }, bytes), bytes]) for (let sent = 0; sent < part.length; ) sent += writeSync(STDOUT, part, sent, part.length - sent, null);
+  for (const part of [frameHead({ ...header }, bytes), bytes]) for (let sent = 0; sent < part.length; ) sent += writeSync(ANSWERS, part, sent, part.length - sent, null);
 }

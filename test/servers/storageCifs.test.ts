@@ -92,6 +92,27 @@ describe('logging in', () => {
     }
   });
 
+  test.each(['host msdfs = no', 'smb encrypt = off'])('is refused where the library would go on without the encryption that is wanted: %s', async (setting) => {
+    const before = await readFile(files().configuration, 'utf8');
+    const serve = async (configuration: string, outcome: unknown): Promise<void> => {
+      await writeFile(files().configuration, configuration);
+      process.kill(lab.status()['cifs']!.pids['smbd']!, 'SIGHUP');
+      await expect.poll(() => openCifs(lab, { transport: 'encrypted', path: 'plain' }).then(async (session) => void (await session[Symbol.asyncDispose]()), (error: unknown) => error), { timeout: 20_000 }).toEqual(outcome);
+    };
+    try {
+      await serve(before.replace('[global]', `[global]\n${setting}`), expect.objectContaining({ code: 'E_DESTINATION_DENIED', message: expect.stringContaining('does not encrypt'), hint: expect.stringContaining('transport: signed') }));
+      await using line = await watchLine(lab.place('cifs').ports['port']!);
+      await expect(openCifs(lab, { transport: 'encrypted', port: line.port })).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED' });
+      // The share was connected and asked what it is; nobody looked into it.
+      expect(line.messages.length).toBeGreaterThan(3);
+      expect(line.messages.filter(({ command }) => command === 8 || command === 9 || command === 14)).toEqual([]);
+      await using signed = await openCifs(lab, { path: 'plain' });
+      await putSample(signed, 'a');
+    } finally {
+      await serve(before, undefined);
+    }
+  });
+
   test('with a wrong password or user is refused, also where the server takes strangers for guests, and no secret is in the error', async () => {
     const wrong = join(folder, 'wrong');
     await writeFile(wrong, 'not-the-password', { mode: 0o600 });

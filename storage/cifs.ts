@@ -3,7 +3,10 @@ import { mountedConfig } from './mounted/mountedConfig.ts';
 import type { StorageDriver } from './storageDriver.ts';
 
 const secret = z.union([z.strictObject({ file: z.string().min(1) }), z.strictObject({ env: z.string().min(1) })]);
-const word = z.string().regex(/^[^\s\\/:;@%"]+$/, 'a name');
+/** For more libsmbclient has no room; and whoever has no name is nobody at all. */
+const NAME_BYTES = 255;
+/** Windows has names with blanks, and `user@domain.example`. */
+const word = z.string().regex(/^(?! )[^\0-\x1f\\/:;%"]+(?<! )$/, 'a name without \\ / : ; % "; the domain of a user has a key of its own').refine((name) => Buffer.byteLength(name) <= NAME_BYTES, `longer than ${NAME_BYTES} bytes`);
 
 const userSpace = z
   .strictObject({

@@ -10,7 +10,7 @@ const userSpace = z.strictObject({
   server: z.string().regex(/^[^\s/]+$/, 'a name or an address').describe('name or address of the NFS server'),
   export: z.string().regex(/^\/[^\0]*$/, 'an absolute path').describe('the export, as the server names it'),
   path: z.string().regex(/^(?!(.*\/)?\.\.(\/|$))[^\0]+$/, 'a path without ".."').default('/').describe('a folder below the export'),
-  version: z.literal(3).default(3).describe('of the protocol; version 4 needs a mount'),
+  version: z.number().refine((version) => version === 3, 'only 3: other versions need a mount, with mountPath and source').default(3).describe('of the protocol: 3, others need a mount'),
   nfsPort: port.optional().describe('where no portmapper of the server is to be asked'),
   mountPort: port.optional().describe('of the server’s mount service, where no portmapper is to be asked'),
   uid: id.optional().describe('the user that the server is told (AUTH_SYS); without it, that of the worker'),

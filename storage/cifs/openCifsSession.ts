@@ -9,6 +9,8 @@ import type { SmbSettings } from './smbSettings.ts';
 
 /** Whoever has no password is told to the server as nobody at all; so a guest gets one, which nobody looks at. */
 const GUEST = 'guest';
+/** What the library says when it and the server have nothing to say to each other. */
+const UNDERSTOOD_BY_NOBODY: ReadonlySet<string> = new Set(['EINVAL', 'ECONNABORTED', 'ECONNRESET', 'ENETRESET']);
 /** What libsmbclient has room for. */
 const PASSWORD_BYTES = 255;
 
@@ -45,7 +47,7 @@ export async function openCifsSession(place: CifsConfig, context: StorageContext
 
 async function passwordOf(reference: SecretReference, { name, readSecret }: StorageContext): Promise<string> {
   const password = await readSecret(reference);
-  if (password === '' || Buffer.byteLength(password) > PASSWORD_BYTES) throw new Failure('E_SECRET', `the password of destination ${name} is empty, or longer than ${PASSWORD_BYTES} bytes`);
+  if (password === '' || password.includes('\0') || Buffer.byteLength(password) > PASSWORD_BYTES) throw new Failure('E_SECRET', `the password of destination ${name} is empty, longer than ${PASSWORD_BYTES} bytes, or no text`);
   return password;
 }
 
@@ -59,7 +61,11 @@ function explain(error: NativeError, what: string, { guest }: SmbSettings): Fail
     });
   }
   if (error.code === 'ENOENT' || error.code === 'ENODEV') return new Failure('E_DESTINATION_PATH', `there is no such share, at ${what}`, { hint: 'smbclient -L shows the shares of a server', cause: error });
-  // All it says of a name that nobody knows, and of a server that speaks something else.
-  if (error.code === 'EINVAL') return new Failure('E_DESTINATION_UNREACHABLE', `no server that speaks SMB 2 or 3 answers, at ${what}`, { hint: 'check server and port; a run goes on by itself when it is back', cause: error });
+  // All it says of a name that nobody knows, of a server that speaks something else, and of one that hangs up on us.
+  if (UNDERSTOOD_BY_NOBODY.has(error.code)) {
+    return new Failure('E_DESTINATION_UNREACHABLE', `no server that speaks SMB 2 or 3 with us answers, at ${what} (${error.code})`, {
+      hint: 'check server and port, and that the server lets in this machine, has SMB 2 or 3, and takes log-ins by NTLMv2; a run goes on by itself when it is back', details: { errno: error.code }, cause: error,
+    });
+  }
   return undefined;
 }

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -124,6 +126,15 @@ describe('logging in', () => {
     await expect(openCifs(lab, { user: 'stranger', share: 'everybody' })).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED' });
     await writeFile(wrong, 'x'.repeat(300), { mode: 0o600 });
     await expect(openCifs(lab, { password: { file: wrong } })).rejects.toMatchObject({ code: 'E_SECRET', message: expect.not.stringContaining('xxx') });
+    // The library would end it there.
+    await writeFile(wrong, '\0xxx', { mode: 0o600 });
+    await expect(openCifs(lab, { password: { file: wrong } })).rejects.toMatchObject({ code: 'E_SECRET', message: expect.not.stringContaining('xxx') });
+  });
+
+  test('takes names as Windows has them, and none that the library would cut: who has no name is nobody, whom a share for guests lets in', () => {
+    const block = { type: 'CIFS', server: 'nas', share: 'backup', user: 'backup', password: { env: 'PASSWORD' } };
+    for (const user of ['svc backup', 'backup@corp.example', 'Sicherung$', 'ü'.repeat(127)]) expect(cifs.config.safeParse({ ...block, user }).success, user).toBe(true);
+    for (const bad of [{ user: 'CORP\\backup' }, { user: ' backup' }, { user: '' }, { user: 'x'.repeat(256) }, { user: 'ü'.repeat(128) }, { domain: 'x'.repeat(256) }]) expect(cifs.config.safeParse({ ...block, ...bad }).success, JSON.stringify(bad)).toBe(false);
   });
 
   test('as a guest happens only when it is asked for', async () => {
@@ -149,6 +160,10 @@ test('what is not there is said: the share, the folder above, the server, the li
   await expect(openCifs(lab, { path: 'missing/above' })).rejects.toMatchObject({ code: 'E_DESTINATION_PATH', message: expect.stringContaining('nor is the folder above') });
   await expect(openCifs(lab, { path: 'gone' }, { mustExist: true })).rejects.toMatchObject({ code: 'E_DESTINATION_PATH' });
   await expect(openCifs(lab, { port: 1 })).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
+  const other = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  await expect(openCifs(lab, { port: (other.address() as AddressInfo).port })).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE', message: expect.stringContaining('no server that speaks SMB 2 or 3'), hint: expect.stringContaining('NTLMv2') });
+  other.close();
   await expect(openCifs(lab, { server: 'no-such-host.invalid' })).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE', hint: expect.stringContaining('server and port') });
   await expect(openCifs(lab, { library: join(folder, 'libsmbclient.so.0') })).rejects.toMatchObject({ code: 'E_UNSUPPORTED', hint: expect.stringContaining('install libsmbclient') });
   await expect(openCifs(lab, { library: 'libc.so.6' })).rejects.toMatchObject({ code: 'E_UNSUPPORTED', message: expect.stringContaining('no libsmbclient, or one that is too old') });

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { stringify } from 'yaml';
+import { checkConfig } from '../../config/checkConfig.ts';
 import { labUser } from '../../lab/asNobody.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { nfsFiles, nfsLibrary } from '../../lab/nfsFiles.ts';
@@ -150,6 +152,8 @@ describe('the configuration', () => {
     for (const bad of [{ server: undefined }, { server: 'nas:/backup' }, { export: 'backup' }, { path: '../x' }, { path: 'a/..' }, { version: 4 }, { uid: -1 }, { nfsPort: 0 }, { connections: 0 }, { mountOptions: 'soft' }]) {
       expect(nfs.config.safeParse({ ...block, ...bad }).success, JSON.stringify(bad)).toBe(false);
     }
+    const { problems } = checkConfig(stringify({ destinations: { filer: { ...block, version: 4.1 } } }), '/x.yaml', { sources: [], drivers: [nfs] });
+    expect(problems).toMatchObject([{ path: 'destinations.filer.version', message: expect.stringContaining('need a mount') }]);
   });
 
   test('that names no library, or another one, says what to install', async () => {

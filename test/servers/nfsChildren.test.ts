@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +9,7 @@ import { createLab, type Lab } from '../../lab/lab.ts';
 import { nfsFiles } from '../../lab/nfsFiles.ts';
 import { openProduct } from '../../lab/product.ts';
 import { SharedMemory } from '../../storage/native/sharedMemory.ts';
+import { checkGuards } from './checkGuards.ts';
 import { childrenOf } from './childrenOf.ts';
 import { openNfs } from './nfsPlace.ts';
 import { putAnd } from './putAnd.ts';
@@ -95,6 +96,24 @@ test('who stops reading, or whose body fails in the middle of a block, leaves th
   } finally {
     taking.mockRestore();
   }
+});
+
+test('a check that is interrupted while its server is frozen ends, promises no more than it keeps, and what it stored goes when the server is back', { timeout: 120_000 }, async () => {
+  const config = join(folder, 'impatient.yaml');
+  await writeFile(config, (await readFile(lab.config(), 'utf8')).replace('type: NFS', 'type: NFS\n    timeoutSeconds: 2'));
+  const stored = async (): Promise<string[]> => (await readdir(join(nfsFiles(lab.place('nfs')).data, 'mrs-backup'), { recursive: true }).catch(() => [])).filter((name) => name !== '.tmp');
+  const { child, answer } = openProduct(config, join(folder, 'engine')).start(['destination', 'check', 'onnfs']);
+  await expect.poll(stored, { timeout: 60_000, interval: 5 }).not.toEqual([]);
+  process.kill(server(), 'SIGSTOP');
+  try {
+    child.kill('SIGINT');
+    expect(await answer).toMatchObject({ code: 130, stderr: expect.stringMatching(/hint: what it stored is removed as soon as the destination can be reached/) });
+    expect(await stored()).not.toEqual([]);
+  } finally {
+    process.kill(server(), 'SIGCONT');
+  }
+  await expect.poll(stored, { timeout: 60_000, interval: 250 }).toEqual([]);
+  await expect.poll(() => checkGuards(config), { timeout: 60_000, interval: 250 }).toEqual([]);
 });
 
 test('children end with whoever started them, also while they wait for a frozen server', async () => {

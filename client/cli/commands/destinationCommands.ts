@@ -52,7 +52,8 @@ export const destinationCommands: Noun = {
                 context.say(`${each}: ${result.name}: ${result.status}`);
                 report.cases.push(result);
               }
-            });
+              // Also of a destination that is away just now: then by the guard.
+            }, 'what it stored is removed as soon as the destination can be reached; start it again');
             await guard.release();
           } catch (error) {
             // Of several, one that is away must not hide what the others can do, and no end what was seen before it.

@@ -93,21 +93,23 @@ export class SmbFileSystem implements NativeFileSystem {
   }
 
   stat(path: string): NativeStatus {
-    return this.#orAside(path, (at) => this.#statAt(at));
+    return statusOf(this.#orAside(path, (at) => this.#statAt(at)));
   }
 
   rename(from: string, to: string): void {
     const aside = asideOf(to);
     for (let round = 1; ; round++) {
-      const there = this.#kindAt(to);
-      if (there !== undefined && there !== 'file') throw new NativeError('EISDIR', `renaming ${from} to ${to}: that is a ${there}`);
+      const there = this.#find(to);
+      if (there !== undefined && there.kind !== 'file') throw new NativeError('EISDIR', `renaming ${from} to ${to}: that is a ${there.kind}`);
+      // It could step aside, but not go then.
+      if (there?.isReadOnly === true) throw readOnly(`renaming ${from} to ${to}`);
       try {
-        if (there === 'file') this.#move(to, aside);
+        if (there !== undefined) this.#move(to, aside);
         this.#move(from, to);
         break;
       } catch (error) {
         // Another writer was quicker: what was there is gone, or something is there again.
-        if (!(error instanceof NativeError) || !['ENOENT', 'EEXIST'].includes(error.code) || round >= ROUNDS || this.#kindAt(from) === undefined || this.#kindAt(parentOf(to)) === undefined) throw error;
+        if (!(error instanceof NativeError) || !['ENOENT', 'EEXIST'].includes(error.code) || round >= ROUNDS || this.#find(from) === undefined || this.#find(parentOf(to)) === undefined) throw error;
       }
     }
     this.#removeFile(aside);
@@ -115,8 +117,9 @@ export class SmbFileSystem implements NativeFileSystem {
 
   unlink(path: string): void {
     // Server and library would remove an empty folder as well.
-    const there = this.#kindAt(path);
-    if (there === 'folder') throw new NativeError('EISDIR', `removing ${path}: a folder`);
+    const there = this.#find(path);
+    if (there?.kind === 'folder') throw new NativeError('EISDIR', `removing ${path}: a folder`);
+    if (there?.isReadOnly === true) throw readOnly(`removing ${path}`);
     this.#removeFile(asideOf(path));
     this.#whenFree(`removing ${path}`, () => this.#calls.unlink(this.#url(path)));
   }
@@ -168,15 +171,17 @@ export class SmbFileSystem implements NativeFileSystem {
     return path === '/' ? this.#share : `${this.#share}${path.split('/').map(encodeURIComponent).join('/')}`;
   }
 
-  #statAt(path: string): NativeStatus {
+  #statAt(path: string): SmbStat {
     const status = {} as SmbStat;
     this.#check(`looking at ${path}`, () => this.#calls.stat(this.#url(path), status));
-    return statusOf(status);
+    return status;
   }
 
-  #kindAt(path: string): NativeStatus['kind'] | undefined {
+  /** `isReadOnly`: marked so, which the library shows as a mode without the right to write. */
+  #find(path: string): { readonly kind: NativeStatus['kind']; readonly isReadOnly: boolean } | undefined {
     try {
-      return this.#statAt(path).kind;
+      const status = this.#statAt(path);
+      return { kind: statusOf(status).kind, isReadOnly: (status.mode & constants.S_IWUSR) === 0 };
     } catch (error) {
       if (isAbsence(error)) return undefined;
       throw error;
@@ -238,11 +243,11 @@ export class SmbFileSystem implements NativeFileSystem {
     return answer;
   }
 
-  /** For what is open already: nobody is refused what he was granted before, so then it is the connection. */
+  /** For what is open already: nobody is refused what he was granted before, so then it is the connection; or somebody has locked a part of the file. */
   #checkOpen(what: string, answer: number): number {
     if (answer >= 0) return Number(answer);
     const code = lastSmbError();
-    throw REFUSED.has(code) ? new NativeError('EPROTO', damaged(what), true) : this.#error(what, code);
+    throw REFUSED.has(code) ? new NativeError('EPROTO', this.#seen.damaged ? damaged(what) : `${what}: refused, though it is open: somebody has locked it, or the request was changed on the way`, true) : this.#error(what, code);
   }
 
   #error(what: string, code: string): NativeError {
@@ -254,6 +259,11 @@ export class SmbFileSystem implements NativeFileSystem {
 
 function damaged(what: string): string {
   return `${what}: what came back is not what the server sent, or the other way round`;
+}
+
+/** The library calls it an invalid argument, and only of removing. */
+function readOnly(what: string): NativeError {
+  return new NativeError('EACCES', `${what}: it is marked read-only on the server`);
 }
 
 function isAbsence(error: unknown): boolean {

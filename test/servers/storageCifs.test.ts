@@ -1,11 +1,12 @@
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { inspect } from 'node:util';
+import { inspect, promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { cifsFiles } from '../../lab/cifsFiles.ts';
+import { cifsFiles, cifsUser, sambaEnvironment } from '../../lab/cifsFiles.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { openProduct } from '../../lab/product.ts';
 import { cifs } from '../../storage/cifs.ts';
@@ -15,6 +16,7 @@ import { openCifs } from './cifsPlace.ts';
 import { watchLine } from './smbLine.ts';
 import { lengthsOf, putSample, readLength } from './sftpPlace.ts';
 
+const run = promisify(execFile);
 let folder: string;
 let lab: Lab;
 const files = () => cifsFiles(lab.place('cifs'));
@@ -194,6 +196,35 @@ test('keys that differ by case only are two objects, and what others put there i
 });
 
 describe('an object', () => {
+  test('that somebody marked read-only is read, and who replaces or removes it is told, with nothing half done', async () => {
+    await using session = await openCifs(lab, { path: 'marked' });
+    await putSample(session, 'a', 700);
+    const place = lab.place('cifs');
+    const login = join(folder, 'login');
+    await writeFile(login, `username = ${cifsUser}\npassword = ${(await readFile(files().password, 'utf8')).trim()}\n`, { mode: 0o600 });
+    const mark = (flag: string) => run(join(place.toolsFolder, 'samba', 'usr', 'bin', 'smbclient'), ['//127.0.0.1/vault', '-p', String(place.ports['port']), '-s', '/dev/null', '-A', login, '-c', `setmode marked/a ${flag}`], { env: sambaEnvironment(place) });
+    await mark('+r');
+    const denied = { code: 'E_DESTINATION_DENIED', message: expect.stringContaining('marked read-only') };
+    await expect(putSample(session, 'a', 900)).rejects.toMatchObject(denied);
+    await expect(session.remove('a')).rejects.toMatchObject(denied);
+    expect(await readLength(session, 'a')).toBe(700);
+    expect(await readdir(join(files().data, 'marked'), { recursive: true })).toEqual(['.tmp', 'a']);
+    await mark('-r');
+    await putSample(session, 'a', 900);
+    expect(await lengthsOf(session)).toEqual({ a: 900 });
+  });
+
+  test('a part of which somebody has locked is no damage on the way', async () => {
+    await using session = await openCifs(lab, { path: 'locked' });
+    await putSample(session, 'a', 700);
+    const locker = spawn('python3', ['-c', 'import fcntl, sys; file = open(sys.argv[1], "r+b"); fcntl.lockf(file, fcntl.LOCK_EX); print("locked", flush=True); sys.stdin.read()', join(files().data, 'locked', 'a')], { stdio: ['pipe', 'pipe', 'inherit'] });
+    await once(locker.stdout, 'data');
+    await expect(readLength(session, 'a')).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE', message: expect.stringContaining('locked') });
+    locker.stdin.end();
+    await once(locker, 'close');
+    expect(await readLength(session, 'a')).toBe(700);
+  });
+
   test('whose writer died between two names is still there, and is replaced', async () => {
     await using session = await openCifs(lab, { path: 'between' });
     const root = join(files().data, 'between');

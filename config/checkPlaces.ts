@@ -11,6 +11,7 @@ import type { KeyPath } from './yamlDocument.ts';
 type Block = Readonly<Record<string, unknown>>;
 
 const SMB_PORT = 445;
+const NFS_PORT = 2049;
 
 /** Checks `clusters`: every instance by the schema of its component's data sources. */
 export function checkClusters(clusters: Block, catalogue: Catalogue, sink: ProblemSink): Record<string, ClusterConfig> {
@@ -124,8 +125,8 @@ function placeOf({ settings }: DestinationConfig): { readonly path?: unknown } &
   const { path } = block;
   if (typeof path !== 'string') return block;
   const below = (root: string): string => `${root}/${path}`;
-  if (typeof block['export'] === 'string') return { host: block['server'], port: block['nfsPort'], path: below(block['export']) };
-  if (typeof block['share'] === 'string') return { host: String(block['server']).toLowerCase(), port: block['port'] === SMB_PORT ? undefined : block['port'], path: below(`/${block['share']}`).toLowerCase() };
+  if (typeof block['export'] === 'string') return { host: block['server'], port: block['nfsPort'] === NFS_PORT ? undefined : block['nfsPort'], path: below(block['export']) };
+  if (typeof block['share'] === 'string') return { host: block['server'], port: block['port'] === SMB_PORT ? undefined : block['port'], path: below(`/${block['share']}`).toLowerCase() };
   const [, exporter, exported] = /^([^/]+):(\/.*)$/.exec(String(block['source'])) ?? [];
   if (exporter !== undefined) return { host: exporter, path: below(exported!) };
   const [, server, share] = /^\/\/([^/]+)(\/.*)$/.exec(String(block['source']).toLowerCase()) ?? [];
@@ -136,7 +137,12 @@ function placeOf({ settings }: DestinationConfig): { readonly path?: unknown } &
 function server({ webhdfs, host, port, user, endpoint, bucket, type }: Readonly<Record<string, unknown>>): string {
   if (Array.isArray(webhdfs)) return JSON.stringify(webhdfs.map((each) => origin(each)).sort());
   if (bucket !== undefined) return JSON.stringify([origin(endpoint), bucket]);
-  return JSON.stringify(host === undefined ? type : [host, port, user]);
+  return JSON.stringify(host === undefined ? type : [hostName(host), port, user]);
+}
+
+/** Names of hosts do not differ by their case, nor by a dot at the end. */
+function hostName(host: unknown): string {
+  return String(host).toLowerCase().replace(/\.$/, '');
 }
 
 /** The same of `https://obs.internal` and `https://OBS.internal:443/`. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { mountedConfig } from './mounted/mountedConfig.ts';
+import { serverName } from './serverName.ts';
 import type { StorageDriver } from './storageDriver.ts';
 
 const secret = z.union([z.strictObject({ file: z.string().min(1) }), z.strictObject({ env: z.string().min(1) })]);
@@ -11,7 +12,7 @@ const word = z.string().regex(/^(?! )[^\0-\x1f\\/:;%"]+(?<! )$/, 'a name without
 const userSpace = z
   .strictObject({
     type: z.literal('CIFS'),
-    server: z.string().regex(/^[^\s/\\]+$/, 'a name or an address').describe('name or address of the SMB server'),
+    server: serverName.describe('name or address of the SMB server'),
     share: z.string().regex(/^[^/\\\0]+$/, 'a name without slashes'),
     path: z.string().regex(/^(?!(.*\/)?\.\.(\/|$))[^\0-\x1f\\:*?"<>|]+$/, 'a path without ".." and what SMB has in no name: \\ : * ? " < > |').default('/').describe('a folder below the share'),
     port: z.int().min(1).max(65_535).default(445),

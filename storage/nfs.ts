@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { mountedConfig } from './mounted/mountedConfig.ts';
+import { serverName } from './serverName.ts';
 import type { StorageDriver } from './storageDriver.ts';
 
 const port = z.int().min(1).max(65_535);
@@ -7,7 +8,7 @@ const id = z.int().min(0).max(4_294_967_294);
 
 const userSpace = z.strictObject({
   type: z.literal('NFS'),
-  server: z.string().regex(/^[^\s/]+$/, 'a name or an address').describe('name or address of the NFS server'),
+  server: serverName.describe('name or address of the NFS server'),
   export: z.string().regex(/^\/[^\0]*$/, 'an absolute path').describe('the export, as the server names it'),
   path: z.string().regex(/^(?!(.*\/)?\.\.(\/|$))[^\0]+$/, 'a path without ".."').default('/').describe('a folder below the export'),
   version: z.number().refine((version) => version === 3, 'only 3: other versions need a mount, with mountPath and source').default(3).describe('of the protocol: 3, others need a mount'),

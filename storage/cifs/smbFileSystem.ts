@@ -54,7 +54,8 @@ export class SmbFileSystem implements NativeFileSystem {
     this.#seen = seen;
     this.#calls = calls;
     this.#context = context;
-    this.#share = `smb://${server}/${encodeURIComponent(share)}`;
+    // Encoded, an IPv6 address is none with a port.
+    this.#share = `smb://${encodeURIComponent(server)}/${encodeURIComponent(share)}`;
     this.#patienceMs = Math.min(5000, timeoutSeconds * 400);
   }
 

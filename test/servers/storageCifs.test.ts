@@ -136,7 +136,7 @@ describe('logging in', () => {
   test('takes names as Windows has them, and none that the library would cut: who has no name is nobody, whom a share for guests lets in', () => {
     const block = { type: 'CIFS', server: 'nas', share: 'backup', user: 'backup', password: { env: 'PASSWORD' } };
     for (const user of ['svc backup', 'backup@corp.example', 'Sicherung$', 'ü'.repeat(127)]) expect(cifs.config.safeParse({ ...block, user }).success, user).toBe(true);
-    for (const bad of [{ user: 'CORP\\backup' }, { user: ' backup' }, { user: '' }, { user: 'x'.repeat(256) }, { user: 'ü'.repeat(128) }, { domain: 'x'.repeat(256) }]) expect(cifs.config.safeParse({ ...block, ...bad }).success, JSON.stringify(bad)).toBe(false);
+    for (const bad of [{ user: 'CORP\\backup' }, { user: ' backup' }, { user: '' }, { user: 'x'.repeat(256) }, { user: 'ü'.repeat(128) }, { domain: 'x'.repeat(256) }, { server: 'user:password@nas' }, { server: 'nas:445' }, { server: 'nas?a' }]) expect(cifs.config.safeParse({ ...block, ...bad }).success, JSON.stringify(bad)).toBe(false);
   });
 
   test('as a guest happens only when it is asked for', async () => {
@@ -145,6 +145,12 @@ describe('logging in', () => {
     await putSample(session, 'a');
     expect(session.found?.way).toContain('as a guest, not signed');
     await expect(openCifs(lab, guest)).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED', hint: expect.stringContaining('guests') });
+  });
+
+  test('takes an address of version 6', async () => {
+    await using session = await openCifs(lab, { server: '::ffff:127.0.0.1' });
+    await putSample(session, 'six');
+    await session.remove('six');
   });
 
   test('shows no password to other processes', async () => {

@@ -149,9 +149,10 @@ describe('the configuration', () => {
   test('is strict', () => {
     const block = { type: 'NFS', server: 'nas', export: '/backup' };
     expect(nfs.config.parse(block)).toEqual({ ...block, path: '/', version: 3, connections: 4, timeoutSeconds: 60 });
-    for (const bad of [{ server: undefined }, { server: 'nas:/backup' }, { export: 'backup' }, { path: '../x' }, { path: 'a/..' }, { version: 4 }, { uid: -1 }, { nfsPort: 0 }, { connections: 0 }, { mountOptions: 'soft' }]) {
+    for (const bad of [{ server: undefined }, { server: 'nas:/backup' }, { server: 'nas:2049' }, { server: '[::1]' }, { export: 'backup' }, { path: '../x' }, { path: 'a/..' }, { version: 4 }, { uid: -1 }, { nfsPort: 0 }, { connections: 0 }, { mountOptions: 'soft' }]) {
       expect(nfs.config.safeParse({ ...block, ...bad }).success, JSON.stringify(bad)).toBe(false);
     }
+    for (const server of ['nas.example.', '10.0.0.7', '::1', 'fe80::1%eth0', '::ffff:10.0.0.7']) expect(nfs.config.safeParse({ ...block, server }).success, server).toBe(true);
     const { problems } = checkConfig(stringify({ destinations: { filer: { ...block, version: 4.1 } } }), '/x.yaml', { sources: [], drivers: [nfs] });
     expect(problems).toMatchObject([{ path: 'destinations.filer.version', message: expect.stringContaining('need a mount') }]);
   });

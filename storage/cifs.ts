@@ -26,7 +26,8 @@ const userSpace = z
     timeoutSeconds: z.int().min(2).max(3600).default(60).describe('a server from which nothing comes for so long is given up; must be enough for 4 MiB'),
   })
   .refine((block) => block.guest === true || (block.user !== undefined && block.password !== undefined), { message: 'needs user and password, or guest: true', path: ['user'] })
-  .refine((block) => block.guest === undefined || (block.password === undefined && block.domain === undefined), { message: 'a guest has no password and no domain', path: ['guest'] });
+  .refine((block) => block.guest === undefined || (block.password === undefined && block.domain === undefined), { message: 'a guest has no password and no domain', path: ['guest'] })
+  .refine((block) => block.guest === undefined || block.transport === 'signed', { message: 'with a guest nothing is encrypted: he has no password', path: ['transport'] });
 
 const mounted = z.strictObject({
   type: z.literal('CIFS'),

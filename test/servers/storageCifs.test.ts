@@ -133,10 +133,10 @@ describe('logging in', () => {
     await expect(openCifs(lab, { password: { file: wrong } })).rejects.toMatchObject({ code: 'E_SECRET', message: expect.not.stringContaining('xxx') });
   });
 
-  test('takes names as Windows has them, and none that the library would cut: who has no name is nobody, whom a share for guests lets in', () => {
+  test('is configured strictly: names as Windows has them, and none that the library would cut, as who has no name is nobody, whom a share for guests lets in', () => {
     const block = { type: 'CIFS', server: 'nas', share: 'backup', user: 'backup', password: { env: 'PASSWORD' } };
     for (const user of ['svc backup', 'backup@corp.example', 'Sicherung$', 'ü'.repeat(127)]) expect(cifs.config.safeParse({ ...block, user }).success, user).toBe(true);
-    for (const bad of [{ user: 'CORP\\backup' }, { user: ' backup' }, { user: '' }, { user: 'x'.repeat(256) }, { user: 'ü'.repeat(128) }, { domain: 'x'.repeat(256) }, { server: 'user:password@nas' }, { server: 'nas:445' }, { server: 'nas?a' }]) expect(cifs.config.safeParse({ ...block, ...bad }).success, JSON.stringify(bad)).toBe(false);
+    for (const bad of [{ user: 'CORP\\backup' }, { user: ' backup' }, { user: '' }, { user: 'x'.repeat(256) }, { user: 'ü'.repeat(128) }, { domain: 'x'.repeat(256) }, { server: 'user:password@nas' }, { server: 'nas:445' }, { server: 'nas?a' }, { guest: true, user: undefined, password: undefined, transport: 'encrypted' }]) expect(cifs.config.safeParse({ ...block, ...bad }).success, JSON.stringify(bad)).toBe(false);
   });
 
   test('as a guest happens only when it is asked for', async () => {

@@ -29,10 +29,13 @@ export async function openSftpSession(place: SftpConfig, { name, readSecret, wri
     using lease = await link.lease();
     const { channel, connection } = lease;
     try {
-      await prepareRoot(channel, root, mustExist === true, shown);
+      await prepareRoot(channel, root, mustExist === true, shown).catch(async (error: unknown) => {
+        throw (await leadsNowhere(channel, root, error)) ? new Failure('E_DESTINATION_PATH', `${shown} is a link that leads nowhere`, { hint: 'is the disk that it leads to mounted on the server? else correct the link, or the path of the destination', cause: error }) : error;
+      });
       const [syncs] = await Promise.all([
         channel.offers.fsync && canSync(channel, root),
-        new SftpFolders(root, false).make(channel, TEMPORARY_FOLDER).catch((error: unknown) => {
+        // Where a run has been, an empty folder may be what lies beneath a disk that is not mounted: nothing is made there.
+        mustExist === true ? undefined : new SftpFolders(root, false).make(channel, TEMPORARY_FOLDER).catch((error: unknown) => {
           // A destination may be open for reading only: who writes is told.
           if (!hasStatus(error, sftpCodes.denied, sftpCodes.failure, sftpCodes.writeProtected)) throw error;
         }),
@@ -68,6 +71,11 @@ async function prepareRoot(channel: SftpChannel, root: string, mustExist: boolea
     status = await statusOf();
   }
   if (status?.isDirectory() !== true) throw new Failure('E_DESTINATION_PATH', `${shown} is not a folder`);
+}
+
+/** Whether it failed because the root is a link to nothing, or to itself: in version 3 that is a failure like any other. */
+async function leadsNowhere(channel: SftpChannel, root: string, error: unknown): Promise<boolean> {
+  return hasStatus(error, sftpCodes.failure, sftpCodes.exists) && (await channel.lstat(root).then((status) => status.isSymbolicLink(), () => false));
 }
 
 /** Whether the server synchronizes folders, too: else a published name may be lost with the power. */

@@ -4,6 +4,7 @@ import SftpClient from 'ssh2-sftp-client';
 import { Failure } from '../../contracts/failure.ts';
 import type { SecretReader } from '../../contracts/secretReader.ts';
 import type { SftpConfig } from '../sftp.ts';
+import { sftpChannelFailure } from './sftpChannelFailure.ts';
 import { sftpConnectionFailure } from './sftpFailure.ts';
 import { prepareKeys } from './prepareKeys.ts';
 import { hostKeyRule } from './sftpHostKey.ts';
@@ -62,7 +63,9 @@ export async function dialServer(place: SftpConfig, readSecret: SecretReader, sh
     client.end();
     socket.destroy();
     if (refusal !== undefined) throw refusal;
-    const failure = sftpConnectionFailure(cause ?? (isIn ? new Error(`the server opens no SFTP channel: ${(error as Error).message}`, { cause: error }) : error), shown);
+    const failure = isIn && cause === undefined ? sftpChannelFailure(error, shown) : sftpConnectionFailure(cause ?? error, shown);
+    // It answered, and then would not sign.
+    if (isOfAgent(cause)) throw silentAgent(cause, shown);
     if (agentError === undefined || failure.code !== 'E_DESTINATION_DENIED') throw failure;
     throw silentAgent(agentError, shown);
   } finally {
@@ -78,8 +81,8 @@ async function loginOf({ password, privateKey, passphrase, agent }: SftpConfig, 
   if (agent !== undefined && (socket === undefined || socket === '')) throw new Failure('E_SECRET', `no SSH agent for ${shown}: SSH_AUTH_SOCK is not set`, { hint: 'start the worker where an agent is, or write the path of its socket as agent' });
   const key = privateKey === undefined ? undefined : await readSecret(privateKey, 'all');
   const phrase = passphrase === undefined ? undefined : await readSecret(passphrase);
-  const parsed = key === undefined ? undefined : ssh2.utils.parseKey(key, phrase);
-  if (parsed instanceof Error) throw new Failure('E_SECRET', `the private key of ${shown} cannot be used: ${parsed.message}`, { hint: phrase === undefined ? 'set passphrase if the key has one; it must be a private key in the format of OpenSSH or PEM' : 'check passphrase; the key must be a private key in the format of OpenSSH or PEM' });
+  const unusable = key === undefined ? undefined : whyUnusable(key, phrase);
+  if (unusable !== undefined) throw new Failure('E_SECRET', `the private key of ${shown} cannot be used: ${unusable}`, { hint: `${phrase === undefined ? 'set passphrase if the key has one' : 'check passphrase'}; it must be a private key in the format of OpenSSH or PEM (ssh-keygen -p -f FILE rewrites one of PKCS#8)` });
   const word = password === undefined ? undefined : await readSecret(password);
   const agentError = socket === undefined ? undefined : await errorOfAgent(socket);
   if (agentError !== undefined && key === undefined && word === undefined) throw silentAgent(agentError, shown);
@@ -93,6 +96,14 @@ async function loginOf({ password, privateKey, passphrase, agent }: SftpConfig, 
   };
 }
 
+/** Why a key cannot be used; `undefined` when it can. */
+function whyUnusable(key: string, passphrase: string | undefined): string | undefined {
+  const parsed = ssh2.utils.parseKey(key, passphrase);
+  if (parsed instanceof Error) return parsed.message;
+  // For a file of several, ssh2 returns an array.
+  return [parsed].flat().some((each) => each.isPrivateKey()) ? undefined : 'it is a public key';
+}
+
 /** Why an agent cannot be asked; `undefined` when it answers. */
 async function errorOfAgent(socket: string): Promise<Error | undefined> {
   return await new Promise((resolve) => {
@@ -104,8 +115,12 @@ async function errorOfAgent(socket: string): Promise<Error | undefined> {
   });
 }
 
+function isOfAgent(error: Error | undefined): error is Error {
+  return (error as { level?: unknown } | undefined)?.level === 'agent';
+}
+
 function silentAgent(cause: Error, shown: string): Failure {
-  return new Failure('E_SECRET', `the SSH agent of ${shown} cannot be used: ${cause.message}`, { hint: 'start the agent, load a key into it with ssh-add, or correct the path of its socket', cause });
+  return new Failure('E_SECRET', `the SSH agent of ${shown} cannot be used: ${cause.message}`, { hint: 'start the agent, load a key into it with ssh-add (not -c: nobody is here to confirm), or correct the path of its socket', cause });
 }
 
 const HOST_KEY_ALGORITHMS = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'rsa-sha2-512', 'rsa-sha2-256', 'ssh-rsa'];

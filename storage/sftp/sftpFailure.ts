@@ -54,7 +54,10 @@ export function sftpConnectionFailure(error: unknown, shown: string): Failure {
   if (error instanceof Failure) return error;
   const { level, message, code } = error as { level?: string; message: string; code?: unknown };
   if (level === 'client-authentication' || /authentication failures/i.test(message)) {
-    return new Failure('E_DESTINATION_DENIED', `the server refuses the user, or what was shown for him, at ${shown}`, { hint: 'check user, password, privateKey or agent of the destination, and what the server allows this user', cause: error });
+    return new Failure('E_DESTINATION_DENIED', `the server refuses the user, or what was shown for him, at ${shown}`, {
+      hint: /too many/i.test(message) ? 'it ends a log-in after a few tries (MaxAuthTries): let the agent hold no other keys, or write the right one as privateKey without agent' : 'check user, password, privateKey or agent of the destination, and what the server allows this user',
+      cause: error,
+    });
   }
   if (/no matching/i.test(message)) {
     return new Failure('E_DESTINATION_DENIED', `no common way to encrypt with the server: ${message}, at ${shown}`, { hint: 'the server offers nothing that is still safe: update it, or allow it curve25519-sha256, aes256-gcm@openssh.com and an ed25519 key', cause: error });

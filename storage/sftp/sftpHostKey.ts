@@ -45,7 +45,7 @@ function judge(key: Buffer, known: readonly KnownKey[], shown: string, where: st
   if (same.length > 0) return undefined;
   const compare = 'compare it with what ssh-keygen -lf shows on the server itself';
   if (known.every((each) => each.revoked)) return refuse('which is not known', `${compare}; if it is the same, add it to ${where}${under}`);
-  return refuse(`not the known one (${known.map((each) => each.fingerprint).join(', ')})`, `somebody may be in between: ${compare}; only if the server has a new key, put that in place of the old one in ${where}`);
+  return refuse(`not the known one (${known.map((each) => each.fingerprint).join(', ')})`, `somebody may be in between: ${compare}; only if it is the same there (a new one, or another of several that the server has), put it in place of the old one in ${where}`);
 }
 
 /** The keys of a server in the text of a known_hosts file. Certificates are not supported, so authorities are passed over. */
@@ -61,7 +61,8 @@ function knownKeys(text: string, name: string): KnownKey[] {
 
 function isAbout(names: string, name: string): boolean {
   const hashed = /^\|1\|([^|]+)\|([^|]+)$/.exec(names);
-  if (hashed !== null) return createHmac('sha1', Buffer.from(hashed[1]!, 'base64')).update(name).digest('base64') === hashed[2];
+  // OpenSSH looks for names in small letters; ssh-keyscan -H keeps them as they were typed.
+  if (hashed !== null) return [name, name.toLowerCase()].some((each) => createHmac('sha1', Buffer.from(hashed[1]!, 'base64')).update(each).digest('base64') === hashed[2]);
   const patterns = names.split(',').map((each) => each.toLowerCase());
   const matches = (pattern: string): boolean => new RegExp(`^${pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.')}$`).test(name.toLowerCase());
   return patterns.some((each) => !each.startsWith('!') && matches(each)) && !patterns.some((each) => each.startsWith('!') && matches(each.slice(1)));

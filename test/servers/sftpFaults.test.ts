@@ -90,6 +90,9 @@ test('a disk that is unmounted under a running write is said, and nothing goes i
   await expect(putSample(session, 'second')).rejects.toMatchObject(other);
   await expect(session.stat('first')).rejects.toMatchObject(other);
   await expect(lengthsOf(session)).rejects.toMatchObject(other);
+  // What a waiting run does again and again.
+  await using later = await openSftp(lab, 'sftp', { path: 'disk' }, { mustExist: true });
+  expect(await later.stat('first')).toBeUndefined();
   expect(await readdir(disk)).toEqual([]);
 });
 

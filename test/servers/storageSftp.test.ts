@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { createHmac } from 'node:crypto';
+import { createHmac, generateKeyPairSync } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,12 +13,15 @@ import { sftpFiles, sftpFingerprint } from '../../lab/sftpKeys.ts';
 import { checkDestination, type ConformanceResult } from '../../storage/conformance.ts';
 import { sftp } from '../../storage/sftp.ts';
 import { lengthsOf, openSftp, putSample, readLength } from './sftpPlace.ts';
+import { startSshdBeside } from './sshdBeside.ts';
 
 const run = promisify(execFile);
 const toolsFolder = process.env['MRS_BACKUP_TOOLS'] ?? new URL('../../.tools', import.meta.url).pathname;
 let folder: string;
 let lab: Lab;
 const files = (server: 'sftp' | 'sftp-plain') => sftpFiles(lab.place(server));
+
+const newKey = (format: 'pkcs8' | 'sec1'): string => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: format, format: 'pem' }).toString();
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'mrs-backup-sftp-'));
@@ -85,13 +88,23 @@ describe('logging in', () => {
     await putSample(byQuestion, 'asked');
 
     const agent = join(folder, 'agent');
-    const child = spawn(join(toolsFolder, 'openssh', 'usr', 'bin', 'ssh-agent'), ['-D', '-a', agent], { stdio: 'ignore' });
+    const child = spawn(join(toolsFolder, 'openssh', 'usr', 'bin', 'ssh-agent'), ['-D', '-a', agent], { stdio: 'ignore', env: { ...process.env, DISPLAY: '', SSH_ASKPASS: '/bin/false' } });
+    const sshAdd = async (...args: string[]) => await run(join(toolsFolder, 'openssh', 'usr', 'bin', 'ssh-add'), args, { env: { ...process.env, SSH_AUTH_SOCK: agent } });
     try {
-      await expect.poll(() => run(join(toolsFolder, 'openssh', 'usr', 'bin', 'ssh-add'), [key], { env: { ...process.env, SSH_AUTH_SOCK: agent } }).then(() => true, () => false), { timeout: 10_000 }).toBe(true);
+      await expect.poll(() => sshAdd(key).then(() => true, () => false), { timeout: 10_000 }).toBe(true);
       await using byAgent = await openSftp(lab, 'sftp', { privateKey: undefined, agent });
       await putSample(byAgent, 'agent');
-      await run(join(toolsFolder, 'openssh', 'usr', 'bin', 'ssh-add'), ['-D'], { env: { ...process.env, SSH_AUTH_SOCK: agent } });
+      await sshAdd('-D');
       await expect(openSftp(lab, 'sftp', { privateKey: undefined, agent })).rejects.toMatchObject({ code: 'E_SECRET', message: expect.stringContaining('holds no key'), hint: expect.stringContaining('ssh-add') });
+      // One that asks somebody before it signs: nobody is here.
+      await sshAdd('-c', key);
+      await expect(openSftp(lab, 'sftp', { privateKey: undefined, agent })).rejects.toMatchObject({ code: 'E_SECRET', hint: expect.stringContaining('confirm') });
+      await sshAdd('-D');
+      // The right one would be the seventh, and the server takes six.
+      const strangers = Array.from({ length: 6 }, (_, index) => join(folder, `stranger-${index}`));
+      for (const each of strangers) await writeFile(each, newKey('sec1'), { mode: 0o600 });
+      await sshAdd(...strangers, key);
+      await expect(openSftp(lab, 'sftp', { privateKey: undefined, agent })).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED', hint: expect.stringContaining('MaxAuthTries') });
     } finally {
       child.kill('SIGKILL');
     }
@@ -117,6 +130,19 @@ describe('logging in', () => {
       expect(inspect(error, { depth: 20 })).not.toContain('PRIVATE KEY');
     }
     await expect(openSftp(lab, 'sftp', { privateKey: { file: wrong } })).rejects.toMatchObject({ code: 'E_SECRET' });
+
+    const publicKey = join(folder, 'public');
+    await writeFile(publicKey, await readFile(files('sftp').authorizedKeys), { mode: 0o600 });
+    await expect(openSftp(lab, 'sftp', { privateKey: { file: publicKey } })).rejects.toMatchObject({ code: 'E_SECRET', message: expect.stringContaining('it is a public key') });
+    const otherFormat = join(folder, 'pkcs8');
+    await writeFile(otherFormat, newKey('pkcs8'), { mode: 0o600 });
+    await expect(openSftp(lab, 'sftp', { privateKey: { file: otherFormat } })).rejects.toMatchObject({ code: 'E_SECRET', hint: expect.stringContaining('ssh-keygen -p') });
+  });
+
+  test.each([['no Subsystem', [], 'E_DESTINATION_DENIED'], ['a shell that prints something', ['Subsystem sftp /no/such/program'], 'E_DESTINATION_DENIED'], ['a limit of no session', ['Subsystem sftp internal-sftp', 'MaxSessions 0'], 'E_DESTINATION_UNREACHABLE']] as const)('where the server has %s for the user is told as what it is', async (_what, lines, code) => {
+    await using sshd = await startSshdBeside(lab.place('sftp'), lines);
+    const error = await openSftp(lab, 'sftp', { port: sshd.port, knownHosts: undefined, hostKey: await sftpFingerprint(lab.place('sftp')) }).then(() => undefined, (failure: unknown) => failure);
+    expect(error).toMatchObject({ code, ...(code === 'E_DESTINATION_DENIED' ? { message: expect.stringContaining('does not speak SFTP with him'), hint: expect.stringContaining('internal-sftp') } : {}) });
   });
 
   test('needs a way to log in and a way to know the server', () => {
@@ -140,6 +166,9 @@ describe('the key of the server', () => {
     await writeFile(hashed, `# a comment\nother.host ssh-rsa AAAA\n|1|${salt.toString('base64')}|${createHmac('sha1', salt).update(name!).digest('base64')} ${type} ${key}\n`);
     await using byHash = await openSftp(lab, 'sftp', { knownHosts: hashed });
     await putSample(byHash, 'b');
+    await writeFile(hashed, `|1|${salt.toString('base64')}|${createHmac('sha1', salt).update(name!.replace('127.0.0.1', 'localhost')).digest('base64')} ${type} ${key}\n`);
+    await using byAnyCase = await openSftp(lab, 'sftp', { host: 'LocalHost', knownHosts: hashed });
+    await putSample(byAnyCase, 'c');
   });
 
   test('is refused when unknown, changed or revoked, and shown; nothing is sent before', async () => {
@@ -183,6 +212,13 @@ describe('the folder', () => {
     await expect(openSftp(lab, 'sftp', { path: 'missing/deep' })).rejects.toMatchObject({ code: 'E_DESTINATION_PATH' });
     await writeFile(join(data, 'file'), '');
     await expect(openSftp(lab, 'sftp', { path: 'file' })).rejects.toMatchObject({ code: 'E_DESTINATION_PATH' });
+    for (const server of ['sftp', 'sftp-plain'] as const) {
+      const path = (name: string): string => (server === 'sftp' ? name : `/${name}`);
+      for (const [link, to] of [['dangling', 'nowhere'], ['circle', 'circle']] as const) {
+        await symlink(to, join(files(server).data, link));
+        await expect(openSftp(lab, server, { path: path(link) })).rejects.toMatchObject({ code: 'E_DESTINATION_PATH', message: expect.stringContaining('leads nowhere') });
+      }
+    }
   });
 
   test.each(['sftp', 'sftp-plain'] as const)('that vanishes is reported by everything and not made again (%s)', async (server) => {

@@ -39,7 +39,7 @@ const ABANDONED_MS = 60 * 60 * 1000;
  * Checks that a destination keeps every promise of `StorageSession`, one result per case. Works below a prefix of its own, and
  * removes it at the end, also when aborted or left early; leftovers of checks that were killed are removed first.
  * @param open opens a session; called twice, as two readers and writers are needed
- * @throws Failure when the destination cannot be opened, and the reason of `signal`
+ * @throws Failure when the destination cannot be opened, or what was made there not be removed (`details.left`: where it is), and the reason of `signal`
  */
 export async function* checkDestination(open: () => Promise<StorageSession>, capabilities: StorageCapabilities, options: ConformanceOptions = {}): AsyncGenerator<ConformanceResult> {
   const { largeBytes = 64 * 1024 * 1024, listed = 300, exclusive = false, signal } = options;
@@ -58,8 +58,16 @@ export async function* checkDestination(open: () => Promise<StorageSession>, cap
     yield await runCase({ name: 'leaves nothing behind', run: leaveNothing }, scene, limits);
   } finally {
     // Without the signal: cleaning up is owed also after an abort.
-    await removeTree(session, prefix);
+    await removeTree(session, prefix).catch((error: unknown) => {
+      throw leftBehind(error, prefix);
+    });
   }
+}
+
+/** Says that something is left, and where. */
+function leftBehind(error: unknown, left: string): unknown {
+  if (!(error instanceof Failure)) return error;
+  return new Failure(error.code, `what the check made could not be removed: ${error.message}`, { hint: `${error.hint}; a check in an hour removes the folder ${left} if it is still there`, details: { ...error.details, left }, cause: error });
 }
 
 async function runCase(each: ConformanceCase, scene: ConformanceScene, limits: StorageCapabilities['limits']): Promise<ConformanceResult> {

@@ -12,6 +12,8 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   try {
     return await work(abort.signal);
   } catch (error) {
+    // What was owed could not be done.
+    if (abort.signal.aborted && error instanceof Failure && error.details['left'] !== undefined) throw new Failure('E_INTERRUPTED', `interrupted; ${error.message}`, { hint: error.hint, details: error.details, cause: error });
     if (abort.signal.aborted) throw new Failure('E_INTERRUPTED', 'interrupted', { hint, cause: error });
     throw error;
   } finally {

@@ -10,9 +10,12 @@ import { loadConfig } from '../../config/loadConfig.ts';
 import { cifsFiles } from '../../lab/cifsFiles.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { nfsFiles } from '../../lab/nfsFiles.ts';
-import { sftpFiles } from '../../lab/sftpKeys.ts';
+import { openProduct } from '../../lab/product.ts';
+import { sftpFiles, sftpFingerprint } from '../../lab/sftpKeys.ts';
 import { sampleBody } from '../../storage/sampleBody.ts';
 import { checkGuards } from '../servers/checkGuards.ts';
+import { startFaultyProxy } from '../servers/faultyProxy.ts';
+import { startSshdBeside } from '../servers/sshdBeside.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const main = join(root, 'client', 'cli', 'main.ts');
@@ -79,4 +82,35 @@ test.each(['local', 'onsftp', 'oncifs', 'onnfs'])('a check of %s that dies betwe
   const guard = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(root, 'client', 'checkGuardProgram.ts'), config, destination, prefix, 'check-1-aa'], { stdio: 'ignore' });
   await new Promise((resolve) => guard.once('exit', resolve));
   expect(await left(destination)).toEqual([]);
+});
+
+test('a check that is interrupted while its server is silent says that something is left, and it goes when the server answers again', { timeout: 60_000 }, async () => {
+  await using proxy = await startFaultyProxy(lab.place('sftp').ports['port']!);
+  const { destinations } = parse(await readFile(config, 'utf8')) as { destinations: Record<string, Record<string, unknown>> };
+  const { knownHosts: _, ...server } = destinations['onsftp']!;
+  const silent = join(folder, 'silent.yaml');
+  await writeFile(silent, stringify({ destinations: { onsftp: { ...server, port: proxy.port, hostKey: await sftpFingerprint(lab.place('sftp')), timeoutSeconds: 2 } } }));
+  const { child, answer } = openProduct(silent, folder).start(['destination', 'check', 'onsftp', '--output', 'json']);
+  child.stderr!.on('data', (data: Buffer) => {
+    if (!data.toString().includes('an object is replaced: passed')) return;
+    proxy.stalled = true;
+    child.kill('SIGINT');
+  });
+  const { code, json } = await answer;
+  expect({ code, ...json() }).toMatchObject({ code: 130, error: { code: 'E_INTERRUPTED', message: expect.stringContaining('could not be removed'), hint: expect.stringContaining('.conformance-'), details: { left: expect.stringMatching(/^\.conformance-/) } } });
+  expect(await left('onsftp')).not.toEqual([]);
+  proxy.stalled = false;
+  await expect.poll(async () => [...(await left('onsftp')), ...(await checkGuards(silent))], { timeout: 30_000, interval: 250 }).toEqual([]);
+});
+
+test('a check of a server that lets nothing be removed tells of all cases, and that something is left', { timeout: 60_000 }, async () => {
+  const { destinations } = parse(await readFile(config, 'utf8')) as { destinations: Record<string, Record<string, unknown>> };
+  const { knownHosts: _, ...server } = destinations['onsftp']!;
+  await using sshd = await startSshdBeside(lab.place('sftp'), [`Subsystem sftp internal-sftp -P remove -d ${sftpFiles(lab.place('sftp')).data}`]);
+  const kept = join(folder, 'kept.yaml');
+  await writeFile(kept, stringify({ destinations: { kept: { ...server, port: sshd.port, path: 'kept', hostKey: await sftpFingerprint(lab.place('sftp')) } } }));
+  const { cases } = await openProduct(kept, folder).json<{ cases: { name: string; status: string; reason: string }[] }>(['destination', 'check', 'kept'], [1]);
+  expect(cases.find(({ name }) => name === 'removing twice')).toMatchObject({ status: 'failed', reason: expect.stringContaining('E_DESTINATION_DENIED') });
+  expect(cases.at(-1)).toMatchObject({ name: 'can be used', status: 'failed', reason: expect.stringMatching(/^E_DESTINATION_DENIED: what the check made could not be removed: /) });
+  for (const each of await checkGuards(kept)) process.kill(each, 'SIGKILL');
 });

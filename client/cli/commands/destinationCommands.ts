@@ -56,7 +56,7 @@ export const destinationCommands: Noun = {
             }, 'what it stored is removed as soon as the destination can be reached; start it again');
             await guard.release();
           } catch (error) {
-            // Of several, one that is away must not hide what the others can do, and no end what was seen before it.
+            // One that is away must not hide what others can do, nor a late failure what was found before.
             if ((names.length === 1 && report.cases.length === 0) || !(error instanceof Failure) || error.code === 'E_INTERRUPTED') throw error;
             broken.push(error);
             report.cases.push({ name: UNUSABLE, status: 'failed', reason: `${error.code}: ${error.message} (${error.hint})`, seconds: 0 });

@@ -20,7 +20,7 @@ const config = z
     knownHosts: absolutePath.optional().describe('a known_hosts file of OpenSSH on the machine of the worker'),
     channels: z.int().min(1).max(10).default(4).describe('requests of several transfers go side by side in this many channels of one connection; sshd allows 10'),
     connections: z.int().min(1).max(8).default(2).describe('large transfers go side by side over so many connections; small requests share one'),
-    timeoutSeconds: z.int().min(2).max(3600).default(60).describe('a connection on which nothing comes back for so long is given up'),
+    timeoutSeconds: z.int().min(2).max(3600).default(60).describe('a connection on which nothing comes back, or no request is answered, for so long is given up'),
   })
   .refine((block) => block.password !== undefined || block.privateKey !== undefined || block.agent !== undefined, { message: 'needs one of password, privateKey and agent' })
   .refine((block) => block.passphrase === undefined || block.privateKey !== undefined, { message: 'passphrase goes with privateKey', path: ['passphrase'] })

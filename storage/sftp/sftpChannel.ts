@@ -54,6 +54,11 @@ export class SftpChannel {
     return this.#ended !== undefined;
   }
 
+  /** Whether a request has no answer yet. */
+  get waits(): boolean {
+    return this.#pending.size > 0;
+  }
+
   /** No request is answered any more. */
   end(reason: Failure): void {
     this.#ended ??= reason;

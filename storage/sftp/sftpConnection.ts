@@ -2,6 +2,7 @@ import type { SFTPWrapper } from 'ssh2';
 import type { Failure } from '../../contracts/failure.ts';
 import { freeReceivedPackets } from './freeReceivedPackets.ts';
 import { freeSentPackets } from './freeSentPackets.ts';
+import { hearChannels } from './hearChannels.ts';
 import { SftpChannel } from './sftpChannel.ts';
 import type { DialledServer } from './sftpDial.ts';
 import { sftpConnectionFailure } from './sftpFailure.ts';
@@ -30,6 +31,8 @@ export class SftpConnection {
   #refused = false;
   #lost: Failure | undefined;
   #gathering = false;
+  /** How many messages came on channels. */
+  #heard = 0;
   /** How many leases there are. */
   users = 0;
 
@@ -39,6 +42,7 @@ export class SftpConnection {
     this.#mostChannels = options.channels;
     const { client, socket, sftp } = server;
     freeSentPackets(client, socket);
+    hearChannels(client, () => void this.#heard++);
     this.#channels.push(this.#channelOf(sftp));
     client.on('error', (error) => this.#end(sftpConnectionFailure(error, options.shown)));
     client.on('close', () => this.#end(this.#failureOf(new Error('the connection was closed'))));
@@ -166,19 +170,25 @@ export class SftpConnection {
     for (const channel of this.#channels) channel.end(reason);
   }
 
-  /** The server answers at least our signs of life: when nothing comes back at all, however slow the line, it is gone. */
+  /**
+   * The server answers at least our signs of life: when nothing comes back at all, however slow the line, it is gone. While a request waits, they do not
+   * count: something must come on a channel.
+   */
   #watch(timeoutSeconds: number): void {
     const { socket } = this.#server;
-    let seen = socket.bytesRead;
-    let since = performance.now();
+    let seenBytes = socket.bytesRead;
+    let seenHeard = this.#heard;
+    let aliveAt = performance.now();
+    let answeredAt = aliveAt;
     const timer = setInterval(() => {
-      if (socket.bytesRead !== seen) {
-        seen = socket.bytesRead;
-        since = performance.now();
-      } else if (performance.now() - since > timeoutSeconds * 1000) {
-        this.#end(this.#failureOf(new Error(`nothing came from the server for ${timeoutSeconds} s`)));
-        socket.destroy();
-      }
+      const now = performance.now();
+      if (socket.bytesRead !== seenBytes) aliveAt = now;
+      if (this.#heard !== seenHeard || !this.#channels.some(({ waits }) => waits)) answeredAt = now;
+      seenBytes = socket.bytesRead;
+      seenHeard = this.#heard;
+      if (now - Math.min(aliveAt, answeredAt) <= timeoutSeconds * 1000) return;
+      this.#end(this.#failureOf(new Error(now - aliveAt > timeoutSeconds * 1000 ? `nothing came from the server for ${timeoutSeconds} s` : `the server lives, but answered no request for ${timeoutSeconds} s`)));
+      socket.destroy();
     }, WATCH_MS);
     timer.unref();
     socket.once('close', () => clearInterval(timer));

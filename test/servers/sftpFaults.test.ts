@@ -153,6 +153,15 @@ test('a server that is killed in the middle fails what was under way, at once; t
   expect(await readLength(session, 'before')).toBe(5_000_000);
 });
 
+test('a server that lives, but whose disk does not answer, is given up after a while', { timeout: 30_000 }, async () => {
+  await using session = await openSftp(lab, 'sftp-plain', { path: '/hanging', timeoutSeconds: 2 });
+  await putSample(session, 'before', 1000);
+  // Whoever opens it waits for its other end; another thread of the server answers the signs of life.
+  await run('mkfifo', [join(sftpFiles(lab.place('sftp-plain')).data, 'hanging', 'pipe')]);
+  await expect(readLength(session, 'pipe')).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE', message: expect.stringContaining('the server lives, but answered no request for 2 s') });
+  expect(await readLength(session, 'before')).toBe(1000);
+});
+
 describe('a line', () => {
   const open = (port: number, changes: Record<string, unknown> = {}): Promise<StorageSession> => openSftp(lab, 'sftp', { port, knownHosts: undefined, hostKey: fingerprint, path: 'line', ...changes });
   let fingerprint: string;

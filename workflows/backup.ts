@@ -1,4 +1,4 @@
-import { CancellationScope, isCancellation, setCurrentDetails, startChild, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, patched, setCurrentDetails, startChild, workflowInfo } from '@temporalio/workflow';
 import type { BackupPlan, CopyTask, FoundParent, PlannedSource, RunRef } from '../contracts/activities.ts';
 import type { Handle } from '../contracts/handle.ts';
 import { handleNames, workflowIds } from '../contracts/names.ts';
@@ -29,6 +29,7 @@ export async function backup(request: BackupRequest): Promise<BackupOutcome> {
   let begun: readonly DestinationRef[] = [];
   let outcome: BackupOutcome | undefined;
   let copied: readonly Copied[] = [];
+  const sealedSoFar: SealedDestination[] = [];
   let sealed: readonly SealedDestination[] = [];
   try {
     story.phase = 'prepare';
@@ -42,12 +43,14 @@ export async function backup(request: BackupRequest): Promise<BackupOutcome> {
     copied = await copyAll(run, plan, request.full === true, taken, ready, story);
 
     story.phase = 'seal';
-    sealed = await sealAll(run, plan, ready, recoveryPoint, copied);
+    sealed = await sealAll(run, plan, ready, recoveryPoint, copied, sealedSoFar);
     story.phase = 'verify';
     const destinations = [...(await verifyAll(run, plan, sealed)), ...[...absent, ...refused].map(({ name, failure }) => ({ name, setId: begun[0]!.setId, state: 'failed' as const, failure }))];
     outcome = report(run, plan, story, recoveryPoint, copied, destinations);
     return outcome;
   } catch (error) {
+    // Cancelled while one destination was waited for: what was sealed at the others stays.
+    if (isCancellation(error) && sealed.length === 0 && sealedSoFar.length > 0 && patched('sealed-stays')) sealed = sealedSoFar;
     if (isCancellation(error)) story.failures.push({ code: 'E_CANCELLED', message: `run ${run.runId} was cancelled`, hint: 'start it again with: mrs-backup task run' });
     else story.failures.push(failureOf(error));
     throw isCancellation(error) ? error : fail(story.failures.at(-1)!);
@@ -128,14 +131,15 @@ async function copyInstance(copy: CopyTask, story: Story): Promise<CopySourceRes
   }));
 }
 
-/** A destination is sealed when every source that was copied at all is there. */
-async function sealAll(run: RunRef, plan: BackupPlan, destinations: readonly DestinationRef[], recoveryPoint: string, copied: readonly Copied[]): Promise<readonly SealedDestination[]> {
+/** A destination is sealed when every source that was copied at all is there. `soFar` is told of each that is, also when the rest is cancelled. */
+async function sealAll(run: RunRef, plan: BackupPlan, destinations: readonly DestinationRef[], recoveryPoint: string, copied: readonly Copied[], soFar: SealedDestination[]): Promise<readonly SealedDestination[]> {
   const sealed = await allEnded(destinations.map(async (ref): Promise<SealedDestination> => {
     const lost = copied.flatMap((each) => each.result?.lost ?? []).find((each) => each.destination === ref.name);
     if (lost !== undefined) return { ref, failure: lost.failure };
     const seals = copied.flatMap((each) => each.result?.seals.filter((one) => one.destination === ref.name).map((one) => one.seal) ?? []);
     try {
       await onCluster(plan.cluster, 'patient', 'backup').sealSet(run, plan, ref, recoveryPoint, seals);
+      soFar.push({ ref });
       return { ref };
     } catch (error) {
       if (isCancellation(error) || destinations.length === 1) throw error;

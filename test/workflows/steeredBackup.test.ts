@@ -73,6 +73,19 @@ describe('an operator of a backup', () => {
     expect(scripted.world.handles.size).toBe(step === 'verifySet' ? 1 : 0);
   });
 
+  it('cancels while one destination is waited for: the set that is sealed at the other stays, with what the next increment starts from', async () => {
+    const scripted = scriptedActivities({ sealSet: (_, ...[, , destination]) => (destination.name === 'vault' ? undefined : untilCancelled()) });
+    await lab.during(scripted.activities, async () => {
+      const handle = await start();
+      await until(async () => scripted.world.sealed.has('vault') && scripted.calls.filter((each) => each === 'sealSet').length === 2);
+      await handle.cancel();
+      await expect(handle.result()).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
+    });
+    expect([...scripted.world.begun]).toEqual(['vault']);
+    expect(scripted.world.staging.size).toBe(0);
+    expect(scripted.world.handles.size).toBe(1);
+  });
+
   it('is refused senseless limits', async () => {
     const scripted = scriptedActivities({ copyShard: () => untilCancelled() });
     await lab.during(scripted.activities, async () => {

@@ -5,17 +5,18 @@ import type { Json } from '../contracts/entry.ts';
 import { canonicalJson } from '../backupset/canonicalJson.ts';
 import { beginSet } from '../backupset/beginSet.ts';
 import { latestSet } from '../backupset/latestSet.ts';
-import { knownDamage, writeProof } from '../backupset/proofs.ts';
+import { knownDamage, readProofs, writeProof } from '../backupset/proofs.ts';
 import { readDescription } from '../backupset/sourceDescription.ts';
 import { sealSet } from '../backupset/sealSet.ts';
 import { findSet } from '../backupset/readManifest.ts';
+import type { Repository } from '../backupset/repository.ts';
 import { verifySet } from '../backupset/verifySet.ts';
 import { vouchedBefore } from '../backupset/vouchedBefore.ts';
 import { writeHistory } from '../backupset/history.ts';
 import { newestSetStamp } from '../backupset/newestSetStamp.ts';
 import { unsealedSets } from '../backupset/unsealedSets.ts';
 import { removeTree } from '../storage/removeTree.ts';
-import { setFolder } from '../backupset/layout.ts';
+import { setFolder, type SetRef } from '../backupset/layout.ts';
 import type { ParentRef, SourceRef } from '../contracts/run.ts';
 import { ReadBackPacks } from '../transfer/readBackPacks.ts';
 import type { ActivityDependencies } from './dependencies.ts';
@@ -64,7 +65,7 @@ export function setActivities(deps: ActivityDependencies): SetActivities {
       await removeTree(opened.repository.session, `staging/${run.runKey}/`, signal);
       // Of this run's writers that died in the middle of an object.
       await opened.repository.session.sweep(abandonedMs, signal);
-      if (unsealed !== null) await removeTree(opened.repository.session, `${setFolder(unsealed)}/`, signal);
+      if (unsealed !== null && !(await isProved(opened.repository, unsealed))) await removeTree(opened.repository.session, `${setFolder(unsealed)}/`, signal);
       for (const set of of === undefined ? [] : await unsealedSets(opened.repository, of, run.runKey, signal)) await removeTree(opened.repository.session, `${setFolder(set)}/`, signal);
     },
     async recordHistory(run, destination, record) {
@@ -72,6 +73,11 @@ export function setActivities(deps: ActivityDependencies): SetActivities {
       await writeHistory(opened.repository, run.runId, record);
     },
   };
+}
+
+/** What a run could not seal may be a set by now: brought by a copy, which leaves a proof. */
+async function isProved(repository: Repository, set: SetRef): Promise<boolean> {
+  return (await readProofs(repository, set)).some((each) => each.ok);
 }
 
 function setOf(plan: BackupPlan, setId: string): { readonly cluster: string; readonly task: string; readonly setId: string } {

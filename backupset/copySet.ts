@@ -60,7 +60,7 @@ export async function copySet(from: Repository, to: Repository, pool: FramePool,
         if (!(cause instanceof Failure) || !['E_CORRUPT', 'E_OBJECT_NOT_FOUND'].includes(cause.code)) throw cause;
         throw new Failure('E_CORRUPT', `${key} is missing or damaged where the set comes from; no set was made of what was copied`, { hint: `mrs-backup set verify ${set.setId} --level content names everything that is hit; copy it from another destination`, cause });
       });
-      if (!(await isThere())) throw new Failure('E_DESTINATION_UNREACHABLE', `${key} came back different from what was stored`, { hint: 'something between here and the destination damages data; start the copy again' });
+      if (!(await isThere())) throw new Failure('E_DESTINATION_UNREACHABLE', `${key} came back different from what was stored`, { hint: 'something between here and the destination damages data' });
     }
     done = { objects: done.objects + 1, bytes: done.bytes + length, copiedObjects: done.copiedObjects + (isNew ? 1 : 0), copiedBytes: done.copiedBytes + (isNew ? length : 0) };
     options.onProgress?.(done);

@@ -46,7 +46,7 @@ export async function readManifestOf(repository: Repository, set: SetRef): Promi
   try {
     bytes = await readObject(repository.session, key, 64 << 20);
   } catch (cause) {
-    if (cause instanceof Failure && cause.code === 'E_OBJECT_NOT_FOUND') throw new Failure('E_SET_NOT_FOUND', `set ${set.setId} was begun and never sealed`, { cause });
+    if (cause instanceof Failure && cause.code === 'E_OBJECT_NOT_FOUND') throw neverSealed(set.setId, cause);
     throw cause;
   }
   // Checked as it was written, with members that this version does not know.
@@ -61,13 +61,22 @@ export async function readManifestOf(repository: Repository, set: SetRef): Promi
   return manifest;
 }
 
-/** Where a set is, by its id alone. @throws Failure E_SET_NOT_FOUND */
+/** Where a sealed set is, by its id alone. @throws Failure E_SET_NOT_FOUND; `begun` in its details: it was begun here and never sealed, so another repository may have it */
 export async function findSet(repository: Pick<Repository, 'session'>, setId: string): Promise<SetRef> {
   const wanted = setId === '' ? '' : encodeSegment(setId);
+  let begun: SetRef | undefined;
   for await (const { key } of repository.session.list('sets/')) {
-    if (key.split('/')[3] !== wanted) continue;
-    const found = parseSetKey(key);
-    if (found !== undefined) return found.set;
+    const found = key.split('/')[3] === wanted ? parseSetKey(key) : undefined;
+    if (found?.name === 'manifest.json') return found.set;
+    if (begun !== undefined && found === undefined) break;
+    begun = found?.set;
   }
-  throw new Failure('E_SET_NOT_FOUND', `there is no set ${setId}`);
+  if (begun === undefined) throw new Failure('E_SET_NOT_FOUND', `there is no set ${setId}`);
+  // A listing may lag behind what is stored.
+  if ((await repository.session.stat(manifestKey(begun))) !== undefined) return begun;
+  throw neverSealed(setId);
+}
+
+function neverSealed(setId: string, cause?: Failure): Failure {
+  return new Failure('E_SET_NOT_FOUND', `set ${setId} was begun and never sealed`, { details: { begun: true }, cause });
 }

@@ -10,13 +10,14 @@ export interface LocatedSet extends OpenRepository {
 }
 
 /**
- * Finds a set by its id: at the named destination, else at the first configured one that answers and has it.
+ * Finds a set by its id: at the named destination, else at the first configured one that answers and has it, sealed.
+ * @param except a destination that is not looked at unless it is named
  * @throws Failure E_SET_NOT_FOUND naming every place that was looked at; when none answered, the failure of the first
  */
-export async function locateSet(location: Omit<RepositoryLocation, 'destination'> & { readonly destination?: string | undefined }, setId: string): Promise<LocatedSet> {
+export async function locateSet(location: Omit<RepositoryLocation, 'destination'> & { readonly destination?: string | undefined }, setId: string, except?: string): Promise<LocatedSet> {
   const { destination } = location;
-  const names = destination === undefined ? Object.keys((await location.config()).destinations) : [destination];
-  const looked: { readonly name: string; readonly failure: Failure | undefined }[] = [];
+  const names = destination === undefined ? Object.keys((await location.config()).destinations).filter((name) => name !== except) : [destination];
+  const looked: { readonly name: string; readonly begun: boolean; readonly failure: Failure | undefined }[] = [];
   for (const name of names) {
     try {
       const opened = await openRepositoryAt({ ...location, destination: name });
@@ -28,14 +29,14 @@ export async function locateSet(location: Omit<RepositoryLocation, 'destination'
       }
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      looked.push({ name, failure: error.code === 'E_SET_NOT_FOUND' || isNoRepository(error) ? undefined : error });
+      looked.push({ name, begun: error.details['begun'] === true, failure: error.code === 'E_SET_NOT_FOUND' || isNoRepository(error) ? undefined : error });
       if (destination !== undefined && looked[0]?.failure !== undefined) throw error;
     }
   }
   const first = looked[0];
-  if (first === undefined) throw new Failure('E_CONFIG', 'no destination is configured', { hint: 'name the folder of a repository with --destination' });
+  if (first === undefined) throw new Failure('E_CONFIG', `no ${except === undefined ? '' : 'other '}destination is configured`, { hint: `name the folder of a repository with ${except === undefined ? '--destination' : '--from'}` });
   if (first.failure !== undefined && looked.every((each) => each.failure !== undefined)) throw first.failure;
-  const where = looked.map(({ name, failure }) => (failure === undefined ? name : `${name} (not searched: ${failure.code}, ${failure.message})`)).join(', ');
+  const where = looked.map(({ name, begun, failure }) => (failure === undefined ? `${name}${begun ? ' (begun and never sealed there)' : ''}` : `${name} (not searched: ${failure.code}, ${failure.message})`)).join(', ');
   throw new Failure('E_SET_NOT_FOUND', `there is no set ${setId} at ${where}`, { hint: 'mrs-backup set list shows the sets', details: { destinations: names } });
 }
 

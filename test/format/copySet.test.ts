@@ -1,10 +1,14 @@
 import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beginSet } from '../../backupset/beginSet.ts';
 import { copySet, planCopy } from '../../backupset/copySet.ts';
 import { createFramePool, type FramePool } from '../../backupset/framePool.ts';
 import { listSets } from '../../backupset/listSets.ts';
 import { verifySet } from '../../backupset/verifySet.ts';
+import { copySetTo } from '../../client/copySetTo.ts';
+import { locateSet } from '../../client/locateSet.ts';
+import type { Config } from '../../config/config.ts';
 import type { StorageSession } from '../../storage/storageDriver.ts';
 import { openSample, rawKey, sampleContents, sealOverSample, sealSample } from './sampleSet.ts';
 
@@ -122,6 +126,25 @@ test('where a copy would be no copy it is refused: keys, other chunks, the same 
   await expect(copySet(from.repository, { ...coarse.repository, chunkBytes: 8192 }, pool, setA)).rejects.toMatchObject({ code: 'E_UNSUPPORTED', message: expect.stringContaining('4096 and 8192') });
   await expect(copySet(from.repository, coarse.repository, pool, { ...setA, setId: 'B' })).rejects.toMatchObject({ code: 'E_SET_NOT_FOUND' });
   expect(await sets(coarse)).toEqual([]);
+});
+
+test('a set that was only begun at the first destination is taken from the one that has it, also to bring it to the first', async () => {
+  await using first = await openSample();
+  await using second = await openSample();
+  await sealSample(second.repository, pool, 'A', sampleContents());
+  await beginSet(first.repository, { ...setA, runId: 'run-A', recoveryPoint: '2026-01-01T00:00:00Z', productVersion: '0.1.0' });
+  const settingsOf = ({ folder }: Sample) => ({ type: 'LocalDir', path: folder, allowRootFileSystem: true });
+  const config = async () => ({ folder: first.folder, destinations: Object.fromEntries(Object.entries({ first, second }).map(([name, each]) => [name, { name, type: 'LocalDir', settings: settingsOf(each), encryption: undefined }])) }) as unknown as Config;
+  {
+    await using located = await locateSet({ config }, 'A');
+    expect(located.destination).toBe('second');
+  }
+  await expect(locateSet({ config, destination: 'first' }, 'A')).rejects.toMatchObject({ code: 'E_SET_NOT_FOUND', message: expect.stringContaining('first (begun and never sealed there)') });
+  const copy = { config, setId: 'A', from: undefined, to: 'first', dryRun: false, signal: new AbortController().signal, onProgress: () => undefined };
+  expect(await copySetTo(copy)).toMatchObject({ from: 'second', to: 'first', verified: { ok: true } });
+  expect(await sets(first)).toEqual(['A verified']);
+  // Again: it is there, and nothing is sent.
+  expect(await copySetTo(copy)).toMatchObject({ from: 'second', copiedObjects: 0 });
 });
 
 /** Without paths of files: what is read back comes through the session. */

@@ -4,8 +4,10 @@ import type { Catalogue, ProblemSink } from './checkConfig.ts';
 import { checkName } from './checkConfig.ts';
 import type { ClusterConfig, DestinationConfig, EncryptionConfig } from './config.ts';
 import { nearest } from './nearest.ts';
+import { originOf } from './originOf.ts';
 import { clusterSchema, encryptionSchema } from './schema.ts';
 import { checkSchema, unknownKey } from './schemaProblems.ts';
+import { shareOrigin } from './shareOrigin.ts';
 import type { KeyPath } from './yamlDocument.ts';
 
 type Block = Readonly<Record<string, unknown>>;
@@ -109,7 +111,7 @@ function checkEncryption(value: unknown, path: KeyPath, sink: ProblemSink): Encr
 function samePlace(a: DestinationConfig, b: DestinationConfig): boolean {
   const { path: pathA, ...serverA } = placeOf(a);
   const { path: pathB, ...serverB } = placeOf(b);
-  if (typeof pathA !== 'string' || typeof pathB !== 'string' || server(serverA) !== server(serverB)) return false;
+  if (typeof pathA !== 'string' || typeof pathB !== 'string' || !sameServer(serverA, serverB)) return false;
   const [folderA, folderB] = [plain(pathA), plain(pathB)];
   return isBelow(folderA, folderB) || isBelow(folderB, folderA) || (folderA === '.' && !folderB.startsWith('/')) || (folderB === '.' && !folderA.startsWith('/'));
 }
@@ -133,19 +135,19 @@ function placeOf({ settings }: DestinationConfig): { readonly path?: unknown } &
   return server === undefined ? block : { host: server, path: below(share!).toLowerCase() };
 }
 
+/** NameNodes that one block names and another does not are still those of one NameService, if they share one. */
+function sameServer(a: Block, b: Block): boolean {
+  const [nodesA, nodesB] = [a['webhdfs'], b['webhdfs']];
+  return Array.isArray(nodesA) && Array.isArray(nodesB) ? shareOrigin(nodesA, nodesB) : server(a) === server(b);
+}
+
 /** What makes a server another one. How one logs in does not; whom one logs in as may, as many servers give each user a tree of his own. */
-function server({ webhdfs, host, port, user, endpoint, bucket, type }: Readonly<Record<string, unknown>>): string {
-  if (Array.isArray(webhdfs)) return JSON.stringify(webhdfs.map((each) => origin(each)).sort());
-  if (bucket !== undefined) return JSON.stringify([origin(endpoint), bucket]);
+function server({ host, port, user, endpoint, bucket, type }: Block): string {
+  if (bucket !== undefined) return JSON.stringify([originOf(endpoint), bucket]);
   return JSON.stringify(host === undefined ? type : [hostName(host), port, user]);
 }
 
 /** Names of hosts do not differ by their case, nor by a dot at the end. */
 function hostName(host: unknown): string {
   return String(host).toLowerCase().replace(/\.$/, '');
-}
-
-/** The same of `https://obs.internal` and `https://OBS.internal:443/`. */
-function origin(url: unknown): string {
-  return URL.parse(String(url))?.origin ?? String(url);
 }

@@ -6,6 +6,7 @@ import type { ClusterConfig, DestinationConfig, TaskConfig } from './config.ts';
 import { nearest } from './nearest.ts';
 import { taskSchema, type TaskBlock } from './schema.ts';
 import { checkSchema } from './schemaProblems.ts';
+import { shareOrigin } from './shareOrigin.ts';
 import type { KeyPath } from './yamlDocument.ts';
 
 interface Known {
@@ -104,7 +105,7 @@ function checkOwnRepository(cluster: ClusterConfig, component: string, instance:
   for (const name of destinations) {
     const settings = known.destinations[name]?.settings as { webhdfs?: readonly string[]; path?: string } | undefined;
     const place = settings?.path;
-    if (place === undefined || !Array.isArray(settings?.webhdfs) || !settings.webhdfs.some((server) => servers.includes(server))) continue;
+    if (place === undefined || !Array.isArray(settings?.webhdfs) || !shareOrigin(settings.webhdfs, servers)) continue;
     const around = pathsOf(selection).find((path) => isBelow(place, path));
     if (around !== undefined) sink.error(at, `${around} contains the destination ${name} (${place})`, 'select the folders beside it, or move the destination');
   }

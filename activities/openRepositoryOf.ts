@@ -21,14 +21,16 @@ export interface OpenedRepository extends AsyncDisposable {
 }
 
 /**
- * @param expectedId the repository a run began with: when it is not there any more, it is waited for.
- * @param runKey whose temporary objects are written.
+ * A destination that a run has seen, and that is not there any more, is waited for.
+ * @param expectedId the repository a run began with
+ * @param runKey whose temporary objects are written
  */
 export async function openRepositoryOf(deps: ActivityDependencies, name: string, expectedId?: string, runKey?: string): Promise<OpenedRepository> {
+  const wasThere = expectedId !== undefined || runKey !== undefined;
   try {
-    return await opened(deps, name, runKey, expectedId !== undefined || runKey !== undefined, (session, key) => openRepository(session, key, expectedId));
+    return await opened(deps, name, runKey, wasThere, (session, key) => openRepository(session, key, expectedId));
   } catch (error) {
-    throw expectedId !== undefined && isAway(error) ? awayOf(error, name) : error;
+    throw wasThere && isAway(error) ? awayOf(error, name) : error;
   }
 }
 

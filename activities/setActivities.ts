@@ -49,7 +49,7 @@ export function setActivities(deps: ActivityDependencies): SetActivities {
       const partial = seals.length < plan.sources.length || seals.some((each) => each.gaps > 0);
       await sealSet(opened.repository, { ...setOf(plan, destination.setId), runId: run.runId, recoveryPoint, productVersion: deps.version, partial, sources: seals.map(({ warnings: _, ...seal }) => seal) });
     }),
-    async verifySet(destination, setId, level, of) {
+    verifySet: async (destination, setId, level, of) => await withPatience(deps, of?.task ?? '', await destinationsOf(deps, of), async () => {
       await using opened = await openRepositoryOf(deps, destination, undefined, of?.runKey);
       const set = of === undefined ? await findSet(opened.repository, setId) : { cluster: of.cluster, task: of.task, setId };
       // At the end of a run: what the run added to what was verified before. Asked for by itself: everything.
@@ -58,8 +58,8 @@ export function setActivities(deps: ActivityDependencies): SetActivities {
       const result = await verifySet(opened.repository, deps.pool, set, level, { vouched, ...(readBack === undefined ? {} : { readBack }), signal: Context.current().cancellationSignal, onProgress: (done) => beat({ entries: done.checkedObjects, bytes: done.checkedBytes }) });
       await writeProof(opened.repository, result, set);
       return { ok: result.ok, checkedObjects: result.checkedObjects, checkedBytes: result.checkedBytes, damage: result.damage.length, damaged: result.damage.slice(0, 20).map((each) => `${each.object}: ${each.kind}`) };
-    },
-    async cleanDestination(run, destination, unsealed, of) {
+    }, 'the set is sealed there; when it is back: mrs-backup set verify'),
+    cleanDestination: async (run, destination, unsealed, of) => await withPatience(deps, of?.task ?? '', await destinationsOf(deps, of), async () => {
       await using opened = await openRepositoryOf(deps, destination, undefined, run.runKey);
       const signal = Context.current().cancellationSignal;
       await removeTree(opened.repository.session, `staging/${run.runKey}/`, signal);
@@ -67,7 +67,7 @@ export function setActivities(deps: ActivityDependencies): SetActivities {
       await opened.repository.session.sweep(abandonedMs, signal);
       if (unsealed !== null && !(await isProved(opened.repository, unsealed))) await removeTree(opened.repository.session, `${setFolder(unsealed)}/`, signal);
       for (const set of of === undefined ? [] : await unsealedSets(opened.repository, of, run.runKey, signal)) await removeTree(opened.repository.session, `${setFolder(set)}/`, signal);
-    },
+    }, 'when it is back: mrs-backup reap removes what the run left there'),
     async recordHistory(run, destination, record) {
       await using opened = await openRepositoryOf(deps, destination, undefined, run.runKey);
       await writeHistory(opened.repository, run.runId, record);
@@ -78,6 +78,11 @@ export function setActivities(deps: ActivityDependencies): SetActivities {
 /** What a run could not seal may be a set by now: brought by a copy, which leaves a proof. */
 async function isProved(repository: Repository, set: SetRef): Promise<boolean> {
   return (await readProofs(repository, set)).some((each) => each.ok);
+}
+
+/** Among how many a destination is one. */
+async function destinationsOf(deps: ActivityDependencies, of: { readonly task: string } | undefined): Promise<readonly string[]> {
+  return of === undefined ? [] : ((await deps.config()).tasks[of.task]?.destinations ?? []);
 }
 
 function setOf(plan: BackupPlan, setId: string): { readonly cluster: string; readonly task: string; readonly setId: string } {

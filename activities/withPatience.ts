@@ -8,8 +8,9 @@ const longestPauseMs = 10_000;
 /**
  * Work on one of several destinations. When one stays away longer than the task's patience, its failure says `givenUp` and is not tried again,
  * so that the others need not wait for it.
+ * @param hint what then brings it up to date
  */
-export async function withPatience<T>(deps: ActivityDependencies, task: string, destinations: readonly unknown[], work: () => Promise<T>): Promise<T> {
+export async function withPatience<T>(deps: ActivityDependencies, task: string, destinations: readonly unknown[], work: () => Promise<T>, hint = 'when it is back: mrs-backup set copy, or the next run, brings this destination up to date'): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -17,7 +18,7 @@ export async function withPatience<T>(deps: ActivityDependencies, task: string, 
     const patienceMs = (await deps.config()).tasks[task]?.policy.patienceMs ?? Infinity;
     const waited = waitedMs(Context.current().info.attempt);
     if (waited < patienceMs) throw error;
-    throw new Failure(error.code, `${error.message}; given up after ${Math.round(waited / 1000)} s (policy.patience of the task)`, { hint: 'when it is back: mrs-backup set copy, or the next run, brings this destination up to date', details: { ...error.details, givenUp: true }, cause: error });
+    throw new Failure(error.code, `${error.message}; given up after ${Math.round(waited / 1000)} s (policy.patience of the task)`, { hint, details: { ...error.details, givenUp: true }, cause: error });
   }
 }
 

@@ -4,6 +4,7 @@ import { writeProof } from '../backupset/proofs.ts';
 import type { VerifyResult } from '../backupset/verifySet.ts';
 import type { Config } from '../config/config.ts';
 import { Failure } from '../contracts/failure.ts';
+import { orAborted } from '../storage/orAborted.ts';
 import { isNoRepository, locateSet } from './locateSet.ts';
 import { openRepositoryAt } from './openRepositoryAt.ts';
 
@@ -41,16 +42,16 @@ export async function copySetTo(request: CopyRequest): Promise<CopiedSet> {
 }
 
 async function copyTo({ config, setId, from, to, dryRun, signal, onProgress }: CopyRequest): Promise<CopiedSet> {
-  await using source = await locateSet({ config, destination: from }, setId, to);
+  await using source = await orAborted(locateSet({ config, destination: from }, setId, to), signal);
   await using pool = createFramePool({ threads: 2 });
   if (dryRun) {
-    await using target = await openRepositoryAt({ config, destination: to }).catch((error: unknown) => {
+    await using target = await orAborted(openRepositoryAt({ config, destination: to }), signal).catch((error: unknown) => {
       if (!isNoRepository(error)) throw error;
       return undefined;
     });
     return { setId, from: source.destination, to: target?.destination ?? to, dryRun, ...(await planCopy(source.repository, target?.repository, pool, source.set, signal)), verified: null };
   }
-  await using target = await openRepositoryAt({ config, destination: to, create: true });
+  await using target = await orAborted(openRepositoryAt({ config, destination: to, create: true }), signal);
   const plan = await planCopy(source.repository, target.repository, pool, source.set, signal);
   const { copy, verified } = await copySet(source.repository, target.repository, pool, source.set, { signal, onProgress: (done) => onProgress(done, plan) });
   await writeProof(target.repository, verified, source.set);

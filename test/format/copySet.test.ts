@@ -1,4 +1,5 @@
 import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { beginSet } from '../../backupset/beginSet.ts';
@@ -145,6 +146,21 @@ test('a set that was only begun at the first destination is taken from the one t
   expect(await sets(first)).toEqual(['A verified']);
   // Again: it is there, and nothing is sent.
   expect(await copySetTo(copy)).toMatchObject({ from: 'second', copiedObjects: 0 });
+});
+
+test('Ctrl-C ends a copy at once also while a server that says nothing is being asked in', async () => {
+  await using from = await openSample();
+  await sealSample(from.repository, pool, 'A', sampleContents());
+  const stop = new AbortController();
+  const silent = createServer(() => stop.abort());
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const away = { type: 'SFTP', host: '127.0.0.1', port: (silent.address() as AddressInfo).port, user: 'u', path: 'p', password: { file: join(from.folder, 'password') }, hostKey: [`SHA256:${'a'.repeat(43)}`], connections: 1, channels: 1, timeoutSeconds: 5 };
+  await writeFile(away.password.file, 'p', { mode: 0o600 });
+  const config = async () => ({ folder: from.folder, destinations: { away: { name: 'away', type: 'SFTP', settings: away, encryption: undefined } } }) as unknown as Config;
+  const begun = performance.now();
+  await expect(copySetTo({ config, setId: 'A', from: from.folder, to: 'away', dryRun: false, signal: stop.signal, onProgress: () => undefined })).rejects.toThrow('aborted');
+  expect(performance.now() - begun).toBeLessThan(4000);
+  silent.close();
 });
 
 /** Without paths of files: what is read back comes through the session. */

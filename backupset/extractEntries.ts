@@ -12,7 +12,7 @@ import { packKey } from './packKey.ts';
 import type { IndexedEntry } from './piece.ts';
 import { checkContiguous, createContentReader, readContent } from './readContent.ts';
 import { openIndex } from './readIndex.ts';
-import { readManifest } from './readManifest.ts';
+import { readManifest, type Manifest } from './readManifest.ts';
 import type { Repository } from './repository.ts';
 
 /** Written by one job of a thread, which cannot be stopped in the middle. */
@@ -23,6 +23,8 @@ const batchesAtOnce = 6;
 
 export interface ExtractOptions {
   readonly setId: string;
+  /** Of that set, where it was read already. */
+  readonly manifest?: Manifest;
   readonly source: string;
   readonly instance: string;
   /** Keys; each with everything below it. None: everything. */
@@ -50,7 +52,7 @@ export interface ExtractResult {
  * @throws Failure E_SET_NOT_FOUND, E_USAGE when nothing matches, E_CORRUPT when the index is damaged
  */
 export async function extractEntries(repository: Repository, pool: FramePool, options: ExtractOptions): Promise<ExtractResult> {
-  const manifest = await readManifest(repository, options.setId);
+  const manifest = options.manifest ?? (await readManifest(repository, options.setId));
   const part = manifest.sources.find((each) => each.source === options.source && each.instance === options.instance);
   if (part === undefined) throw new Failure('E_USAGE', `set ${options.setId} has no source ${options.source}@${options.instance}`);
   const index = await openIndex(repository, pool, part.table);

@@ -111,6 +111,16 @@ describe('a run to an object store', () => {
     expect(await setsAtStore()).toHaveLength(3);
   }, 120_000);
 
+  it('is asked for nothing twice by a command that looks at one set', async () => {
+    const setId = (await setsAtStore()).at(-1)!;
+    for (const command of [['show', setId], ['extract', setId, 'dbservice', 'databases/hivemeta', '--to', join(scene.folder, 'out')]]) {
+      const before = proxy.seen.length;
+      await product.json(['set', ...command, '--destination', 'store']);
+      const asked = proxy.seen.slice(before).map(({ method, path, query, headers }) => `${method} ${path}?${String(query)} ${headers.range ?? ''}`);
+      expect(asked.filter((each, i) => asked.indexOf(each) < i), command[0]).toEqual([]);
+    }
+  }, 60_000);
+
   it.each([['wrongKey', 'E_DESTINATION_DENIED'], ['noBucket', 'E_DESTINATION_PATH'], ['readOnly', 'E_DESTINATION_DENIED']])('with %s is refused at once, with the reason', async (task, code) => {
     const answer = await product.run('task', 'run', task, '--output', 'json', '--quiet');
     expect(answer.code).toBe(4);

@@ -50,8 +50,8 @@ export const setCommands: Noun = {
       examples: ['set show 20261124T010000Z-1a2b3c4d --destination vault', 'set show 20261124T010000Z-1a2b3c4d --destination /backup --output json'],
       async action(context, [setId = ''], options) {
         await using opened = await locate(context, options, setId);
-        const [{ readManifest }, { readDescription }] = await Promise.all([import('../../../backupset/readManifest.ts'), import('../../../backupset/sourceDescription.ts')]);
-        const manifest = await readManifest(opened.repository, setId);
+        const [{ readManifestOf }, { readDescription }] = await Promise.all([import('../../../backupset/readManifest.ts'), import('../../../backupset/sourceDescription.ts')]);
+        const manifest = await readManifestOf(opened.repository, opened.set);
         const sources = await Promise.all(manifest.sources.map(async (part) => ({ ...part, warnings: (await readDescription(opened.repository, manifest, part)).warnings })));
         await context.output.result({ ...manifest, sources }, async () => `${pairsText([['set', manifest.setId], ['destination', opened.destination], ['cluster', manifest.cluster], ['task', manifest.task], ['recovery point', manifest.recoveryPoint], ['written by', manifest.productVersion]])}\n${await context.output.table({
           head: ['source', 'instance', 'kind', 'files', 'entries', 'size', 'stored', 'gaps'],
@@ -71,7 +71,7 @@ export const setCommands: Noun = {
         const [{ verifySet }, { writeProof }, { createFramePool }] = await Promise.all([import('../../../backupset/verifySet.ts'), import('../../../backupset/proofs.ts'), import('../../../backupset/framePool.ts')]);
         await using pool = createFramePool({ threads: 2 });
         let saidMs = Date.now();
-        const result = await interruptible((signal) => verifySet(opened.repository, pool, setId, options['level'] as VerificationLevel, {
+        const result = await interruptible((signal) => verifySet(opened.repository, pool, opened.set, options['level'] as VerificationLevel, {
           signal,
           onProgress(done) {
             if (Date.now() - saidMs < 5_000) return;
@@ -81,7 +81,7 @@ export const setCommands: Noun = {
         }), 'nothing was changed; start it again');
         // Without the key the manifest is not proved to be ours: that is no proof for others. A repository that cannot be written to can be verified all the same.
         if (opened.repository.keyless === true) context.say('the proof is not kept: without the key nobody knows who wrote the manifest');
-        else await writeProof(opened.repository, result).catch((error: unknown) => context.say(`the proof is not kept: ${error instanceof Error ? error.message : String(error)}`));
+        else await writeProof(opened.repository, result, opened.set).catch((error: unknown) => context.say(`the proof is not kept: ${error instanceof Error ? error.message : String(error)}`));
         await context.output.result(result, () => [`${result.setId}: ${result.ok ? 'ok' : `damaged, ${result.damage.length} objects`} (${result.level}, ${result.checkedObjects} objects, ${bytesText(result.checkedBytes)})`, ...result.damage.map((each) => `  ${each.kind}: ${each.object}${each.entries.length === 0 ? '' : ` hits ${each.entries.slice(0, 5).join(', ')}`}`)].join('\n'));
         if (!result.ok) throw new ExitCode(3);
       },
@@ -93,15 +93,15 @@ export const setCommands: Noun = {
       examples: ['set extract 20261124T010000Z-1a2b3c4d hdfs@hacluster /data/sales --to out --destination vault', 'set extract 20261124T010000Z-1a2b3c4d dbservice databases/hivemeta --to out --destination /backup --output json'],
       async action(context, [setId = '', source = '', ...paths], options) {
         await using opened = await locate(context, options, setId);
-        const [{ extractEntries }, { readManifest }, { createFramePool }] = await Promise.all([import('../../../backupset/extractEntries.ts'), import('../../../backupset/readManifest.ts'), import('../../../backupset/framePool.ts')]);
-        const manifest = await readManifest(opened.repository, setId);
+        const [{ extractEntries }, { readManifestOf }, { createFramePool }] = await Promise.all([import('../../../backupset/extractEntries.ts'), import('../../../backupset/readManifest.ts'), import('../../../backupset/framePool.ts')]);
+        const manifest = await readManifestOf(opened.repository, opened.set);
         const found = manifest.sources.filter((each) => source === each.source || source === `${each.source}@${each.instance}`);
         const one = found[0];
         if (one === undefined || found.length > 1) {
           throw new Failure('E_USAGE', one === undefined ? `the set ${setId} has no source ${source}` : `the set ${setId} has ${source} of several instances`, { hint: `sources: ${manifest.sources.map((each) => `${each.source}@${each.instance}`).join(', ')}` });
         }
         await using pool = createFramePool({ threads: 2 });
-        const result = await interruptible((signal) => extractEntries(opened.repository, pool, { setId, source: one.source, instance: one.instance, paths, to: String(options['to']), signal }), 'what was written so far is whole; start it again');
+        const result = await interruptible((signal) => extractEntries(opened.repository, pool, { setId, manifest, source: one.source, instance: one.instance, paths, to: String(options['to']), signal }), 'what was written so far is whole; start it again');
         await context.output.result({ setId, ...result }, () => [
           `${setId}: ${result.files} files, ${bytesText(result.bytes)} in ${String(options['to'])}${result.failedTotal === 0 ? '' : `; ${result.failedTotal} entries could not be extracted`}`,
           ...result.failed.slice(0, 20).map((each) => `  ${each.key}: ${each.reason}`),

@@ -99,11 +99,15 @@ export async function planCopy(from: Repository, to: Repository | undefined, poo
   return plan;
 }
 
+/** @throws Failure E_UNSUPPORTED where one of the repositories is encrypted */
+export function assertPlain(...encrypted: readonly boolean[]): void {
+  if (!encrypted.includes(true)) return;
+  throw new Failure('E_UNSUPPORTED', 'a set of an encrypted repository cannot be copied, nor any set into one: each repository has a key of its own', { hint: 'the next run of the task brings the other destination up to date' });
+}
+
 function assertCopyable(from: Repository, to: Repository | undefined): void {
   if (from.id === to?.id) throw new Failure('E_USAGE', 'a set is copied into another repository, not into its own');
-  if (from.keys !== undefined || to?.keys !== undefined || from.keyless === true) {
-    throw new Failure('E_UNSUPPORTED', 'a set of an encrypted repository cannot be copied, nor any set into one: each repository has a key of its own', { hint: 'the next run of the task brings the other destination up to date' });
-  }
+  assertPlain(from.keys !== undefined || from.keyless === true, to?.keys !== undefined);
   if (to !== undefined && from.chunkBytes !== to.chunkBytes) throw new Failure('E_UNSUPPORTED', `the repositories cut content differently: into ${from.chunkBytes} and ${to.chunkBytes} bytes`, { hint: 'the next run of the task brings the other destination up to date' });
 }
 

@@ -1,4 +1,4 @@
-import { copySet, planCopy, type SetCopy } from '../backupset/copySet.ts';
+import { assertPlain, copySet, planCopy, type SetCopy } from '../backupset/copySet.ts';
 import { createFramePool } from '../backupset/framePool.ts';
 import { writeProof } from '../backupset/proofs.ts';
 import type { VerifyResult } from '../backupset/verifySet.ts';
@@ -6,7 +6,7 @@ import type { Config } from '../config/config.ts';
 import { Failure } from '../contracts/failure.ts';
 import { orAborted } from '../storage/orAborted.ts';
 import { isNoRepository, locateSet } from './locateSet.ts';
-import { openRepositoryAt } from './openRepositoryAt.ts';
+import { isEncryptedAt, openRepositoryAt } from './openRepositoryAt.ts';
 
 export interface CopyRequest {
   readonly config: () => Promise<Config>;
@@ -43,6 +43,8 @@ export async function copySetTo(request: CopyRequest): Promise<CopiedSet> {
 
 async function copyTo({ config, setId, from, to, dryRun, signal, onProgress }: CopyRequest): Promise<CopiedSet> {
   await using source = await orAborted(locateSet({ config, destination: from }, setId, to), signal);
+  // Before a repository is made for what cannot be brought there.
+  assertPlain(source.repository.keys !== undefined, await isEncryptedAt({ config, destination: to }));
   await using pool = createFramePool({ threads: 2 });
   if (dryRun) {
     await using target = await orAborted(openRepositoryAt({ config, destination: to }), signal).catch((error: unknown) => {

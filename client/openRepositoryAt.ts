@@ -51,6 +51,11 @@ export async function openSession(config: Config, name: string, writer?: string)
   return await findDriver(type).open(settings, { name, writer, readSecret: createSecretReader(config.folder) });
 }
 
+/** Whether a repository that is made there will be encrypted. @throws Failure E_CONFIG */
+export async function isEncryptedAt({ destination, config }: Pick<RepositoryLocation, 'destination' | 'config'>): Promise<boolean> {
+  return !isPath(destination) && destinationOf(await config(), destination).encryption !== undefined;
+}
+
 /** @throws Failure E_CONFIG */
 export function destinationOf(config: Config, name: string): DestinationConfig {
   const destination = config.destinations[name];

@@ -148,6 +148,15 @@ test('a set that was only begun at the first destination is taken from the one t
   expect(await copySetTo(copy)).toMatchObject({ from: 'second', copiedObjects: 0 });
 });
 
+test.each([true, false])('a copy into a destination with a key is refused before a repository is made there (dry run: %s)', async (dryRun) => {
+  await using from = await openSample();
+  await sealSample(from.repository, pool, 'A', sampleContents());
+  const to = join(from.folder, 'new');
+  const config = async () => ({ folder: from.folder, destinations: { locked: { name: 'locked', type: 'LocalDir', settings: { type: 'LocalDir', path: to, allowRootFileSystem: true }, encryption: { kind: 'passphrase', reference: { env: 'NONE' } } } } }) as unknown as Config;
+  await expect(copySetTo({ config, setId: 'A', from: from.folder, to: 'locked', dryRun, signal: new AbortController().signal, onProgress: () => undefined })).rejects.toMatchObject({ code: 'E_UNSUPPORTED', hint: expect.stringContaining('next run') });
+  expect(await readdir(from.folder)).not.toContain('new');
+});
+
 test('Ctrl-C ends a copy at once also while a server that says nothing is being asked in', async () => {
   await using from = await openSample();
   await sealSample(from.repository, pool, 'A', sampleContents());

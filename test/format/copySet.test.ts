@@ -157,7 +157,7 @@ test.each([true, false])('a copy into a destination with a key is refused before
   expect(await readdir(from.folder)).not.toContain('new');
 });
 
-test('Ctrl-C ends a copy at once also while a server that says nothing is being asked in', async () => {
+test('Ctrl-C ends a copy at once also while a server that says nothing is being asked in; where there is none, the hint says how a copy goes on', async () => {
   await using from = await openSample();
   await sealSample(from.repository, pool, 'A', sampleContents());
   const stop = new AbortController();
@@ -166,10 +166,12 @@ test('Ctrl-C ends a copy at once also while a server that says nothing is being 
   const away = { type: 'SFTP', host: '127.0.0.1', port: (silent.address() as AddressInfo).port, user: 'u', path: 'p', password: { file: join(from.folder, 'password') }, hostKey: [`SHA256:${'a'.repeat(43)}`], connections: 1, channels: 1, timeoutSeconds: 5 };
   await writeFile(away.password.file, 'p', { mode: 0o600 });
   const config = async () => ({ folder: from.folder, destinations: { away: { name: 'away', type: 'SFTP', settings: away, encryption: undefined } } }) as unknown as Config;
+  const copy = { config, setId: 'A', from: from.folder, to: 'away', dryRun: false, signal: stop.signal, onProgress: () => undefined };
   const begun = performance.now();
-  await expect(copySetTo({ config, setId: 'A', from: from.folder, to: 'away', dryRun: false, signal: stop.signal, onProgress: () => undefined })).rejects.toThrow('aborted');
+  await expect(copySetTo(copy)).rejects.toThrow('aborted');
   expect(performance.now() - begun).toBeLessThan(4000);
   silent.close();
+  await expect(copySetTo({ ...copy, signal: new AbortController().signal })).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE', hint: expect.stringContaining('a copy goes on when it is started again') });
 });
 
 /** Without paths of files: what is read back comes through the session. */

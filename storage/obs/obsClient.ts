@@ -80,7 +80,8 @@ export class ObsClient {
       if (status === 400 || status === 403) this.#credentialsReadAt = -Infinity;
       throw failure;
     }
-    if (status < 300 && ((TELL_DIGEST.has(method) && headers.etag === undefined) || (TELL_END.has(method) && !/^(true|false)$/.test(String(result['IsTruncated']))))) {
+    const isOfStore = !(TELL_DIGEST.has(method) && headers.etag === undefined) && !(TELL_END.has(method) && !/^(true|false)$/.test(String(result['IsTruncated'])));
+    if (status < 300 && !isOfStore) {
       if (result['Content'] instanceof Readable) result['Content'].destroy();
       throw noStore(status, call.what);
     }

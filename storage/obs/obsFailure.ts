@@ -21,7 +21,7 @@ const UNSUPPORTED: Verdict = { code: 'E_UNSUPPORTED', hint: 'the server cannot d
 const AGAIN: Verdict = { code: 'E_DESTINATION_UNREACHABLE', hint: 'the bytes were damaged or cut on the way; they are sent again' };
 
 /** By the server’s own word, which says more than its status. Names of OBS, S3, Ceph and MinIO. */
-const BY_CODE: Readonly<Record<string, Verdict>> = {
+const BY_CODE: ReadonlyMap<string, Verdict> = new Map(Object.entries({
   InvalidAccessKeyId: CREDENTIAL,
   SignatureDoesNotMatch: CREDENTIAL,
   InvalidSecurity: CREDENTIAL,
@@ -45,7 +45,7 @@ const BY_CODE: Readonly<Record<string, Verdict>> = {
   InvalidStorageClass: UNSUPPORTED,
   InvalidEncryptionAlgorithmError: UNSUPPORTED,
   InArrearOrInsufficientBalance: { code: 'E_DESTINATION_DENIED', hint: 'the account of the bucket is in arrears' },
-};
+}));
 
 /** Characters. */
 const MOST_WORDS = 300;
@@ -60,7 +60,7 @@ const UNTRUSTED = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ALTNAME/;
  * @param isTemporary the credentials expire: then OBS itself says InvalidAccessKeyId, and any of them may be from another issue while they are being replaced
  */
 export function refusalFailure({ status, code, message }: Refusal, what: string, isTemporary = false): Failure {
-  const verdict = BY_CODE[code] ?? byStatus(status);
+  const verdict = BY_CODE.get(code) ?? byStatus(status);
   const { code: failureCode, hint } = verdict === CREDENTIAL && isTemporary ? EXPIRED : verdict;
   return new Failure(failureCode, `${[`HTTP ${status}`, printable(code), printable(message)].filter((part) => part !== '').join(' ')}, at ${what}`, { ...(hint === undefined ? {} : { hint }), details: { status, answer: printable(code) } });
 }
@@ -101,7 +101,7 @@ function byStatus(status: number): Verdict {
 export function networkFailure(error: unknown, what: string): unknown {
   if (error instanceof Failure || !(error instanceof Error)) return error;
   const code = (error as NodeJS.ErrnoException).code ?? '';
-  const told = `${code === '' || error.message.includes(code) ? '' : `${code} `}${error.message.trim()}, at ${what}`;
+  const told = `${code === '' || error.message.includes(code) ? '' : `${code} `}${printable(error.message)}, at ${what}`;
   if (UNTRUSTED.test(code)) return new Failure('E_DESTINATION_DENIED', told, { hint: certificateHint(code), details: { errno: code }, cause: error });
   const hint = code === 'ERR_PROXY_TUNNEL' ? PROXY : code === '' || code.startsWith('HPE_') ? ANOTHER_SERVER : code === 'EPROTO' ? 'what answers there does not speak TLS as it should: check endpoint and port' : code === 'ENOTFOUND' ? 'no such name: check endpoint, and whether the server wants pathStyle: true, as the bucket is otherwise put before its name' : undefined;
   return new Failure('E_DESTINATION_UNREACHABLE', told, { ...(hint === undefined ? {} : { hint }), details: { errno: code }, cause: error });

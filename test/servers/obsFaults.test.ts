@@ -76,6 +76,8 @@ test('what a server says is shown in one short line, and only its own words', as
   };
   expect(await told(`<Error><Code>AccessDenied</Code><Message>no,\n\u001b[2Jnever ${'x'.repeat(5000)}</Message></Error>`)).toMatch(/^HTTP 403 AccessDenied no, \[2Jnever x{200,300}…, at destination store/);
   expect(await told('no XML')).toMatch(/^HTTP 403, at/);
+  expect(await told('<Error><Code>constructor</Code></Error>')).toMatch(/^HTTP 403 constructor, at/);
+  await expect(keysOf(session)).rejects.toMatchObject({ code: 'E_DESTINATION_DENIED' });
 });
 
 test('a bucket that is deleted on another server is away too', async () => {

@@ -52,6 +52,8 @@ export class SftpSession implements StorageSession {
   readonly #files: SftpFiles;
   readonly #shown: string;
   readonly #writer: string | undefined;
+  /** A temporary file was made: the folder of them was there. */
+  #hadTemporaries = false;
 
   constructor(parts: SftpSessionParts) {
     this.#link = parts.link;
@@ -255,12 +257,16 @@ export class SftpSession implements StorageSession {
 
   async #createTemporary(channel: SftpChannel, connection: SftpConnection, path: string): Promise<Buffer> {
     const create = (): Promise<Buffer> => channel.open(this.#folders.at(path), 'wx', FILE_MODE);
-    return await create().catch(async (error: unknown) => {
+    const created = await create().catch(async (error: unknown) => {
       if (!hasStatus(error, sftpCodes.noSuchFile, sftpCodes.noSuchPath)) throw error;
       await this.#root.assert(channel, connection);
+      // Nobody removes it: another folder of the same disk is told by nothing else.
+      if (this.#hadTemporaries) throw new Failure('E_DESTINATION_UNREACHABLE', `${this.#shown} is not the folder it was, or lost ${TEMPORARY_FOLDER}`, { hint: 'was it replaced, or its disk unmounted? bring it back; a run goes on by itself' });
       await this.#folders.make(channel, TEMPORARY_FOLDER);
       return await create();
     });
+    this.#hadTemporaries = true;
+    return created;
   }
 
   async #publish(channel: SftpChannel, connection: SftpConnection, temporary: string, path: string, what: string, publish: Publish): Promise<void> {

@@ -1,11 +1,12 @@
 import { execFile, spawn } from 'node:child_process';
 import { createHmac, generateKeyPairSync } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect, promisify } from 'node:util';
 import ssh2 from 'ssh2';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { labUser } from '../../lab/asNobody.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { plainUsers } from '../../lab/plainSftp.ts';
 import { openProduct } from '../../lab/product.ts';
@@ -234,6 +235,21 @@ describe('the folder', () => {
     await expect(session.space()).rejects.toMatchObject(gone);
     await expect(session.sweep(0)).rejects.toMatchObject(gone);
     expect(await readdir(files(server).data)).not.toContain('vanishing');
+  });
+
+  test.each(['sftp', 'sftp-plain'] as const)('that is replaced by another one of the same disk gets nothing (%s)', async (server) => {
+    const root = join(files(server).data, 'replaced');
+    await using session = await openSftp(lab, server, { path: server === 'sftp' ? 'replaced' : '/replaced' });
+    await putSample(session, 'a');
+    await rename(root, `${root}-moved`);
+    await mkdir(root);
+    await chown(root, labUser?.uid ?? process.getuid!(), labUser?.gid ?? process.getgid!());
+    await expect(putSample(session, 'b')).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE', hint: expect.stringContaining('replaced') });
+    expect(await readdir(root)).toEqual([]);
+    await rm(root, { recursive: true });
+    await rename(`${root}-moved`, root);
+    await putSample(session, 'b');
+    expect(await lengthsOf(session)).toEqual({ a: 10, b: 10 });
   });
 
   test('may hold what others put there: it is nobody’s object', async () => {

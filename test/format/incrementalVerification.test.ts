@@ -1,6 +1,7 @@
 import { readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { DamageOfParents } from '../../activities/damageOfParents.ts';
 import { createFramePool } from '../../backupset/framePool.ts';
 import { packKey } from '../../backupset/packKey.ts';
 import type { IndexedEntry } from '../../backupset/piece.ts';
@@ -8,6 +9,7 @@ import { knownDamage, writeProof } from '../../backupset/proofs.ts';
 import type { Repository } from '../../backupset/repository.ts';
 import { verifySet, type VerifyResult } from '../../backupset/verifySet.ts';
 import { vouchedBefore } from '../../backupset/vouchedBefore.ts';
+import { Failure } from '../../contracts/failure.ts';
 import { noise, openSample, rawKey, sealSample } from './sampleSet.ts';
 
 const pool = createFramePool({ threads: 2 });
@@ -98,19 +100,38 @@ describe.each(['stored', 'content'] as const)('damage, %s', (level) => {
 describe('proofs', () => {
   const damaged = { level: 'stored', ok: false, checkedObjects: 1, checkedBytes: 1, damage: [{ object: 'packs/aa/x', kind: 'digest', entries: [], total: 0 }] } as const;
 
-  it('of a hundred sets that are good are not read to know what is damaged; one that found damage is, wherever it lies', async () => {
+  it('of sets that are good are not read to know what is damaged; one that found damage is, wherever it lies', async () => {
     await using sample = await openSample();
     const { repository } = sample;
     let reads: string[] = [];
     const get = repository.session.get.bind(repository.session);
     repository.session.get = (key, ...more) => (reads.push(key), get(key, ...more));
-    for (let i = 0; i < 100; i++) await writeProof(repository, { ...damaged, setId: `S${i}`, ok: true, damage: [] }, ref(`S${i}`));
-    expect((await knownDamage(repository, ref('S99'))).size).toBe(0);
+    for (let i = 0; i < 30; i++) await writeProof(repository, { ...damaged, setId: `S${i}`, ok: true, damage: [] }, ref(`S${i}`));
+    expect((await knownDamage(repository, ref('S29'))).size).toBe(0);
     expect(reads).toHaveLength(1);
     await writeProof(repository, { ...damaged, setId: 'S3' }, ref('S3'));
     reads = [];
-    expect([...(await knownDamage(repository, ref('S99')))]).toEqual(['packs/aa/x']);
+    expect([...(await knownDamage(repository, ref('S29')))]).toEqual(['packs/aa/x']);
     expect(reads).toHaveLength(2);
+  });
+
+  it('are looked at once for all steps of a run, again for the next run, and again after a look that failed', async () => {
+    await using sample = await openSample();
+    const { repository } = sample;
+    const known = new DamageOfParents();
+    await writeProof(repository, { ...damaged, setId: 'A' }, ref('A'));
+    let looks = 0;
+    let isAway = true;
+    const list = repository.session.list.bind(repository.session);
+    repository.session.list = (...args) => {
+      looks += 1;
+      if (isAway) throw new Failure('E_DESTINATION_UNREACHABLE', 'away');
+      return list(...args);
+    };
+    await expect(known.of('run-1', repository, ref('A'))).rejects.toMatchObject({ code: 'E_DESTINATION_UNREACHABLE' });
+    isAway = false;
+    for (const run of ['run-1', 'run-1', 'run-2']) expect([...(await known.of(run, repository, ref('A')))]).toEqual(['packs/aa/x']);
+    expect(looks).toBe(3);
   });
 
   it('of older versions, whose names do not tell what they found, are read', async () => {

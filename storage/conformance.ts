@@ -67,7 +67,7 @@ export async function* checkDestination(open: () => Promise<StorageSession>, cap
 /** Says that something is left, and where. */
 function leftBehind(error: unknown, left: string): unknown {
   if (!(error instanceof Failure)) return error;
-  return new Failure(error.code, `what the check made could not be removed: ${error.message}`, { hint: `${error.hint}; a check in an hour removes the folder ${left} if it is still there`, details: { ...error.details, left }, cause: error });
+  return new Failure(error.code, `what the check made could not be removed: ${error.message}`, { hint: `${error.hint}; the folder ${left} is removed as soon as that can be done within ten minutes, else by a check in an hour`, details: { ...error.details, left }, cause: error });
 }
 
 async function runCase(each: ConformanceCase, scene: ConformanceScene, limits: StorageCapabilities['limits']): Promise<ConformanceResult> {

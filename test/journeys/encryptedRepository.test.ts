@@ -29,7 +29,7 @@ describe('an encrypted repository', () => {
     for (const name of ['sealed', 'locked']) {
       // Every pack was read back when it was stored: the verification of the run looked only whether they are there.
       const packs = (await readdir(join(folder, name, 'packs'), { recursive: true })).filter((each) => /[0-9a-f]{64}$/.test(each)).length;
-      const proof = (await readdir(join(folder, name, 'sets'), { recursive: true })).find((each) => each.endsWith('-stored.json'))!;
+      const proof = (await readdir(join(folder, name, 'sets'), { recursive: true })).find((each) => each.endsWith('-stored-good.json'))!;
       expect(JSON.parse(await readFile(join(folder, name, 'sets', proof), 'utf8'))).toMatchObject({ ok: true, readBackBefore: packs });
     }
     const by = { sealed: ['--passphrase-file', join(folder, 'passphrase')], locked: ['--key-file', join(folder, 'key')] };

@@ -52,8 +52,7 @@ export const destinationCommands: Noun = {
                 context.say(`${each}: ${result.name}: ${result.status}`);
                 report.cases.push(result);
               }
-              // Also of a destination that is away just now: then by the guard.
-            }, 'what it stored is removed as soon as the destination can be reached; start it again');
+            });
             await guard.release();
           } catch (error) {
             // One that is away must not hide what others can do, nor a late failure what was found before.
